@@ -66,8 +66,8 @@ export interface RouteResource extends Named<'route'> {
       };
   /** Filter resource names in the order they run. */
   readonly filters: readonly ResourceName[];
-  /** null: the path is forwarded as it came. `replacePrefix` replaces the matched prefix; `replaceFull` the whole path. */
-  readonly rewritePath: { readonly kind: 'replacePrefix' | 'replaceFull'; readonly to: string } | null;
+  /** null: the path is forwarded as it came. */
+  readonly rewritePath: PathRewrite | null;
   /** null: the client's Host; `endpoint`: the host name of the chosen endpoint; else this value. */
   readonly hostHeader:
     | { readonly kind: 'endpoint' }
@@ -90,6 +90,17 @@ export interface RouteMatch {
   readonly headers: readonly HeaderMatch[];
 }
 
+/**
+ * `replacePrefix` replaces the matched prefix; `replaceFull` the whole path. `join` is Kong's: `base` before the path, or with `strip` before
+ * the rest after the matched prefix (without a path match: after '/'), of which one leading '.', '..', './' or '../' is dropped.
+ * `slash` true: exactly one '/' between base and rest; with an empty rest base itself, ending in '/' when it is '/' or the request path
+ * (longer than '/') does, else not; without `strip` the path '/' counts as an empty rest, but base then stays as it is.
+ * `slash` false: base and rest side by side, the path's own first '/' dropped without `strip`; '//' at the seam becomes '/'.
+ */
+export type PathRewrite =
+  | { readonly kind: 'replacePrefix' | 'replaceFull'; readonly to: string }
+  | { readonly kind: 'join'; readonly base: string; readonly strip: boolean; readonly slash: boolean };
+
 /** 'prefix' is by segment (`/a` matches `/a` and `/a/b`), 'stringPrefix' by characters. */
 export interface PathMatch {
   readonly kind: 'exact' | 'prefix' | 'stringPrefix';
@@ -101,6 +112,8 @@ export interface HeaderMatch {
   readonly name: string;
   readonly kind: 'exact' | 'prefix' | 'present';
   readonly values: readonly string[];
+  /** The values are in lower case and compared so. */
+  readonly ignoreCase?: boolean;
 }
 
 /** Applied in the order remove, set, add. Names in lower case. */
