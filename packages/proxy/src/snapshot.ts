@@ -63,6 +63,10 @@ export interface RouteResource extends Named<'route'> {
         readonly status: number;
         readonly host: string | null;
         readonly path: string | null;
+        /** Absent: the request's own. Another scheme drops the request's port. */
+        readonly scheme?: 'http' | 'https';
+        /** Absent: that of `host`, or the request's. */
+        readonly port?: number;
       };
   /** Filter resource names in the order they run. */
   readonly filters: readonly ResourceName[];
