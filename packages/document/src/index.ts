@@ -1,1 +1,63 @@
-export {};
+export {
+  byKind,
+  ignored,
+  lazy,
+  list,
+  located,
+  mapOf,
+  nullable,
+  object,
+  oneOrMany,
+  optional,
+  plain,
+  raw,
+  refine,
+  refused,
+  required,
+  withDefault,
+  type Field,
+  type ObjectOf,
+  type ObjectRules,
+  type Reporter,
+  type Schema,
+} from './compose.ts';
+export {
+  Context,
+  decode,
+  placeOf,
+  problemAt,
+  type Decoded,
+  type DecodeOptions,
+  type Decoder,
+  type Place,
+} from './context.ts';
+export { parseGoDuration } from './go-duration.ts';
+export {
+  childOf,
+  describe,
+  isNull,
+  parseNumber,
+  scalarValue,
+  toPlain,
+  type ListNode,
+  type MapEntry,
+  type MapNode,
+  type Node,
+  type Position,
+  type ScalarNode,
+} from './node.ts';
+export { READ_LIMITS, readDocuments, type ReadLimits, type ReadResult } from './read.ts';
+export {
+  boolean,
+  byteSize,
+  duration,
+  enumOf,
+  goDuration,
+  integer,
+  number,
+  scalar,
+  string,
+  type Range,
+  type StringRules,
+} from './scalars.ts';
+export { closest } from './suggest.ts';
