@@ -5,7 +5,14 @@ import { createPublisher, type Candidate, type Step } from './publisher.ts';
 
 const clock = { now: () => 1000, monotonic: () => 0 } as Clock;
 const log = { info() {}, warn() {}, error() {} } as unknown as Log;
-const error = (message: string): Problem => ({ severity: 'error', file: 'f', line: 1, column: 2, field: '', message });
+const error = (message: string): Problem => ({
+  severity: 'error',
+  file: 'f',
+  line: 1,
+  column: 2,
+  field: '',
+  message,
+});
 const warning: Problem = { ...error('odd'), severity: 'warning' };
 
 interface Case {
@@ -19,13 +26,46 @@ interface Case {
 }
 
 const cases: readonly Case[] = [
-  { name: 'all good', read: [], ok: true, version: 7, calls: 'g.prepare w.prepare g.commit w.commit settled' },
-  { name: 'warnings do not refuse', read: [warning], ok: true, version: 7, calls: 'g.prepare w.prepare g.commit w.commit settled' },
+  {
+    name: 'all good',
+    read: [],
+    ok: true,
+    version: 7,
+    calls: 'g.prepare w.prepare g.commit w.commit settled',
+  },
+  {
+    name: 'warnings do not refuse',
+    read: [warning],
+    ok: true,
+    version: 7,
+    calls: 'g.prepare w.prepare g.commit w.commit settled',
+  },
   { name: 'a fault in reading touches nothing', read: [error('bad')], ok: false, version: 0, calls: '' },
   { name: 'reading broke', read: new Error('EIO'), ok: false, version: 0, calls: '' },
-  { name: 'first part refuses', read: [], gatewayPrepare: [error('port')], ok: false, version: 0, calls: 'g.prepare w.prepare g.abort w.abort' },
-  { name: 'second part refuses', read: [], watchPrepare: [error('job')], ok: false, version: 0, calls: 'g.prepare w.prepare g.abort w.abort' },
-  { name: 'a part throws', read: [], gatewayPrepare: new Error('dead'), ok: false, version: 0, calls: 'g.prepare w.prepare g.abort w.abort' },
+  {
+    name: 'first part refuses',
+    read: [],
+    gatewayPrepare: [error('port')],
+    ok: false,
+    version: 0,
+    calls: 'g.prepare w.prepare g.abort w.abort',
+  },
+  {
+    name: 'second part refuses',
+    read: [],
+    watchPrepare: [error('job')],
+    ok: false,
+    version: 0,
+    calls: 'g.prepare w.prepare g.abort w.abort',
+  },
+  {
+    name: 'a part throws',
+    read: [],
+    gatewayPrepare: new Error('dead'),
+    ok: false,
+    version: 0,
+    calls: 'g.prepare w.prepare g.abort w.abort',
+  },
 ];
 
 it.each(cases)('$name', async ({ read, gatewayPrepare = [], watchPrepare = [], ok, version, calls }) => {
@@ -62,7 +102,12 @@ it('groups what waits into one run', async () => {
   let reads = 0;
   let release: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => (release = resolve));
-  const nothing: Step<never> = { name: '', prepare: async () => [], commit: async () => [], abort: () => undefined };
+  const nothing: Step<never> = {
+    name: '',
+    prepare: async () => [],
+    commit: async () => [],
+    abort: () => undefined,
+  };
   const publisher = createPublisher(clock, log, {
     read: async () => {
       reads++;

@@ -46,7 +46,10 @@ export function createPublisher<Gateway, Watch>(
 ): Publisher {
   const registry = new Registry();
   const success = registry
-    .gauge('prometheus_config_last_reload_successful', 'Whether the last configuration reload was successful.')
+    .gauge(
+      'prometheus_config_last_reload_successful',
+      'Whether the last configuration reload was successful.',
+    )
     .with();
   const successTime = registry
     .gauge(
@@ -55,7 +58,9 @@ export function createPublisher<Gateway, Watch>(
     )
     .with();
   const changes = registry.counter('munjigi_config_changes_total', 'Changes of configuration, by result.');
-  const versionGauge = registry.gauge('munjigi_config_version', 'Version of the gateway configuration that runs.').with();
+  const versionGauge = registry
+    .gauge('munjigi_config_version', 'Version of the gateway configuration that runs.')
+    .with();
 
   let version = 0;
   let last: LastChange | null = null;
@@ -75,7 +80,8 @@ export function createPublisher<Gateway, Watch>(
       successTime.set(last.at_ms / 1000);
       versionGauge.set(version);
     }
-    for (const p of applied.problems) (p.severity === 'error' ? log.error : log.warn).call(log, printProblem(p));
+    for (const p of applied.problems)
+      (p.severity === 'error' ? log.error : log.warn).call(log, printProblem(p));
     const fields = { reason: reasons.join(', '), version, took_ms: Math.round(clock.monotonic() - from) };
     if (applied.ok) log.info('configuration applied', fields);
     else log.error('configuration refused, the last good one keeps running', fields);
@@ -113,7 +119,9 @@ export function createPublisher<Gateway, Watch>(
     try {
       return await step.prepare(next);
     } catch (error) {
-      return [problem(`${step.name} could not prepare: ${error instanceof Error ? error.message : String(error)}`)];
+      return [
+        problem(`${step.name} could not prepare: ${error instanceof Error ? error.message : String(error)}`),
+      ];
     }
   }
 

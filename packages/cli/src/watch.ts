@@ -15,7 +15,12 @@ export interface Watched {
 }
 
 /** Watches until `close`. `changed` is called only when size or modification time of something watched is another than before. */
-export function watchFiles(clock: Clock, files: Files, watched: Watched, changed: () => void): { close(): void } {
+export function watchFiles(
+  clock: Clock,
+  files: Files,
+  watched: Watched,
+  changed: () => void,
+): { close(): void } {
   const open = new Map<string, { close(): void }>();
   let timer: Timer | null = null;
   let firstAt = 0;
@@ -39,7 +44,10 @@ export function watchFiles(clock: Clock, files: Files, watched: Watched, changed
     changed();
   };
   const follow = (): void => {
-    const wanted = new Set([...watched.folders.flatMap((folder) => foldersBelow(files, folder)), ...watched.files]);
+    const wanted = new Set([
+      ...watched.folders.flatMap((folder) => foldersBelow(files, folder)),
+      ...watched.files,
+    ]);
     for (const path of wanted) if (!open.has(path)) open.set(path, files.watch(path, touch));
     for (const [path, watch] of open)
       if (!wanted.has(path)) {
