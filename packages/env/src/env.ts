@@ -195,6 +195,18 @@ export interface HttpFetch {
   readonly followRedirects?: boolean;
   /** Asked between chunks and on abort: true ends the request with EnvError ECANCELED. */
   readonly signal?: AbortSignal;
+  /** For https; absent: the system's trust and no client certificate. */
+  readonly tls?: HttpTls;
+}
+
+/** How to trust the other side and what to show it. Certificates and keys as PEM text. */
+export interface HttpTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly serverName?: string;
+  /** True: any certificate is accepted. */
+  readonly insecureSkipVerify?: boolean;
 }
 
 export interface HttpFetched {

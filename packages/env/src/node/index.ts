@@ -1,0 +1,2 @@
+export * from './nodeenv.ts';
+export * from './process.ts';

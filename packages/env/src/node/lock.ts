@@ -1,0 +1,56 @@
+// An exclusive lock on a file that the kernel drops when the process ends, kill -9 included. Node has no call for fcntl locks, but its SQLite
+// takes them: an exclusive transaction on the (empty) file, which is never written to. Inside one process SQLite itself keeps the holders apart,
+// in all threads. One trap of POSIX remains: closing any descriptor of the file drops the process's locks on it, so reading it is refused here.
+import fs from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { EnvError, type FileLock } from '../env.ts';
+
+const SQLITE_BUSY = 5;
+
+/** Real paths that this thread has locked. */
+const held = new Set<string>();
+
+/** null: another process, or another holder in this one, has it. The file is made when absent and stays. */
+export function lockFile(where: string): FileLock | null {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(where, { timeout: 0 });
+    // An own journal beside the file would outlive us; nothing is ever written, so there is nothing to journal.
+    database.exec('PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (error) {
+    database?.close();
+    const { errcode, message } = error as { errcode?: number; message: string };
+    if (errcode === SQLITE_BUSY) return null;
+    const code = fs.existsSync(path.dirname(where)) ? 'EACCES' : 'ENOENT';
+    throw new EnvError(code, where, `can't lock ${where}: ${message}`);
+  }
+  const real = fs.realpathSync(where);
+  held.add(real);
+  const taken = database;
+  let released = false;
+  return {
+    release(): void {
+      if (released) return;
+      released = true;
+      held.delete(real);
+      taken.close();
+    },
+  };
+}
+
+/** Throws when this thread holds a lock on the file: opening and closing it would silently drop that lock. */
+export function refuseLocked(where: string): void {
+  if (held.size === 0) return;
+  const real = path.join(realDir(path.dirname(path.resolve(where))), path.basename(where));
+  if (held.has(real))
+    throw new EnvError('EBUSY', where, `${where} is a lock file in use and can't be opened`);
+}
+
+function realDir(dir: string): string {
+  try {
+    return fs.realpathSync(dir);
+  } catch {
+    return dir;
+  }
+}

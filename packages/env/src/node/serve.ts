@@ -1,0 +1,214 @@
+// Our own HTTP surface as a server. The proxy's hot path does not come here.
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import zlib from 'node:zlib';
+import { EnvError, type HttpRequest, type HttpResponse, type Listener, type Log } from '../env.ts';
+import { readParams, readTarget, REQUEST_BODY_MAX_BYTES } from '../request.ts';
+
+/** A `match[]` list in a URL can be long. */
+const HEAD_MAX_BYTES = 64 * 1024;
+const HEADERS_MAX = 200;
+const HEAD_TIMEOUT_MS = 10_000;
+/** For the whole request, not the answer. */
+const REQUEST_TIMEOUT_MS = 60_000;
+const KEEP_ALIVE_MS = 65_000;
+const CONNECTIONS_MAX = 1024;
+/** How long `close` waits for running answers before it ends them. */
+const CLOSE_GRACE_MS = 10_000;
+/** Smaller bodies are not worth compressing. */
+const COMPRESS_MIN_BYTES = 1400;
+const COMPRESSED_TYPE =
+  /^(?:text\/|application\/(?:json|javascript|yaml|openmetrics-text|x-ndjson)|image\/svg)/;
+
+type Handle = (r: HttpRequest) => Promise<HttpResponse>;
+
+/** As `Http.serve`. */
+export async function nodeServe(
+  options: { host: string; port: number },
+  handle: Handle,
+  log: Log,
+): Promise<Listener> {
+  const running = new Set<AbortController>();
+  let closing = false;
+  const server = http.createServer(
+    {
+      maxHeaderSize: HEAD_MAX_BYTES,
+      headersTimeout: HEAD_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      noDelay: true,
+    },
+    (incoming, outgoing) => {
+      const gone = new AbortController();
+      running.add(gone);
+      outgoing.on('close', () => {
+        running.delete(gone);
+        if (!outgoing.writableFinished) gone.abort();
+        if (closing) server.closeIdleConnections();
+      });
+      if (closing) outgoing.setHeader('connection', 'close');
+      answer(incoming, outgoing, handle, gone.signal).catch((error: unknown) => {
+        log.error('an HTTP handler failed', {
+          method: incoming.method,
+          target: incoming.url,
+          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        });
+        if (outgoing.headersSent) outgoing.destroy();
+        else refuse(outgoing, 500, 'internal error; the log has the details');
+      });
+    },
+  );
+  server.maxHeadersCount = HEADERS_MAX;
+  server.maxConnections = CONNECTIONS_MAX;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const where = `${options.host}:${options.port}`;
+      reject(new EnvError(error.code ?? 'EIO', where, `can't listen on ${where}: ${error.message}`));
+    });
+    server.listen({ host: options.host, port: options.port, exclusive: true }, resolve);
+  });
+  const { address, port } = server.address() as AddressInfo;
+  return {
+    address,
+    port,
+    close: () =>
+      new Promise((resolve) => {
+        closing = true;
+        const end = setTimeout(() => {
+          for (const gone of running) gone.abort();
+          server.closeAllConnections();
+        }, CLOSE_GRACE_MS);
+        server.close(() => {
+          clearTimeout(end);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+async function answer(
+  incoming: http.IncomingMessage,
+  outgoing: http.ServerResponse,
+  handle: Handle,
+  signal: AbortSignal,
+): Promise<void> {
+  const method = incoming.method ?? 'GET';
+  const target = incoming.url ?? '/';
+  const parsed = readTarget(target);
+  if (parsed === null) return refuse(outgoing, 400, 'malformed request target');
+  const body = await readBody(incoming);
+  if (body === 'gone') return;
+  if (body === 'too large')
+    return refuse(outgoing, 413, `the body is over the limit of ${REQUEST_BODY_MAX_BYTES} bytes`, true);
+  const headers = Object.create(null) as Record<string, string>;
+  for (const [name, value] of Object.entries(incoming.headers))
+    if (value !== undefined) headers[name] = typeof value === 'string' ? value : value.join(', ');
+  const response = await handle({
+    method,
+    target,
+    path: parsed.path,
+    params: readParams(method, parsed.query, headers['content-type'], body),
+    headers,
+    body,
+    remoteAddress: incoming.socket.remoteAddress ?? '',
+    signal,
+  });
+  if (typeof response.body === 'function') await stream(outgoing, response, response.body, method);
+  else await whole(outgoing, response, response.body, method, headers['accept-encoding'] ?? '');
+}
+
+function readBody(incoming: http.IncomingMessage): Promise<Uint8Array | 'too large' | 'gone'> {
+  if (Number(incoming.headers['content-length'] ?? 0) > REQUEST_BODY_MAX_BYTES)
+    return Promise.resolve('too large');
+  return new Promise((resolve) => {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    incoming.on('data', (chunk: Uint8Array) => {
+      size += chunk.length;
+      if (size <= REQUEST_BODY_MAX_BYTES) return void chunks.push(chunk);
+      incoming.pause();
+      resolve('too large');
+    });
+    incoming.on('end', () => {
+      const body = new Uint8Array(size);
+      let at = 0;
+      for (const chunk of chunks) {
+        body.set(chunk, at);
+        at += chunk.length;
+      }
+      resolve(body);
+    });
+    incoming.on('close', () => resolve('gone'));
+    incoming.on('error', () => resolve('gone'));
+  });
+}
+
+async function whole(
+  outgoing: http.ServerResponse,
+  response: HttpResponse,
+  body: Uint8Array | string,
+  method: string,
+  accepted: string,
+): Promise<void> {
+  let bytes: Uint8Array = typeof body === 'string' ? Buffer.from(body) : body;
+  const headers: Record<string, string | number> = { ...response.headers };
+  const names = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]));
+  if (
+    bytes.length >= COMPRESS_MIN_BYTES &&
+    /(?:^|,)\s*gzip\s*(?:,|$)/i.test(accepted) &&
+    !names.has('content-encoding') &&
+    COMPRESSED_TYPE.test(names.get('content-type') ?? '')
+  ) {
+    bytes = await gzip(bytes);
+    headers['content-encoding'] = 'gzip';
+    headers['vary'] = 'accept-encoding';
+  }
+  const bodiless = response.status === 204 || response.status === 304;
+  if (!bodiless) headers['content-length'] = bytes.length;
+  outgoing.writeHead(response.status, headers);
+  outgoing.end(bodiless || method === 'HEAD' ? undefined : bytes);
+}
+
+function gzip(bytes: Uint8Array): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    zlib.gzip(bytes, { level: 1 }, (error, compressed) => {
+      if (error === null) resolve(compressed);
+      else reject(error);
+    });
+  });
+}
+
+async function stream(
+  outgoing: http.ServerResponse,
+  response: HttpResponse,
+  write: Extract<HttpResponse['body'], (...args: never) => unknown>,
+  method: string,
+): Promise<void> {
+  outgoing.writeHead(response.status, response.headers);
+  if (method === 'HEAD') return void outgoing.end();
+  outgoing.flushHeaders();
+  await write((chunk) => {
+    if (outgoing.destroyed) return Promise.resolve(false);
+    if (outgoing.write(chunk)) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        outgoing.off('drain', settle);
+        outgoing.off('close', settle);
+        resolve(!outgoing.destroyed);
+      };
+      outgoing.on('drain', settle);
+      outgoing.on('close', settle);
+    });
+  });
+  outgoing.end();
+}
+
+function refuse(outgoing: http.ServerResponse, status: number, text: string, close = false): void {
+  outgoing.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(text) + 1,
+    ...(close ? { connection: 'close' } : {}),
+  });
+  outgoing.end(`${text}\n`);
+}
