@@ -1,0 +1,51 @@
+// The commands as they are typed: help, usage errors, exit codes.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { killAll, munjigi, temporaryFolder } from './program.ts';
+
+let folder: { path: string; remove(): void };
+beforeAll(() => {
+  folder = temporaryFolder();
+  writeFileSync(join(folder.path, 'typo.yaml'), 'gatewy: {}\n');
+  writeFileSync(join(folder.path, 'good.yaml'), 'metrics: {}\n');
+  writeFileSync(join(folder.path, 'noscrape.yaml'), 'metrics: { config: ./nosuch.yml }\n');
+});
+afterAll(async () => {
+  await killAll();
+  folder.remove();
+});
+
+const cases: readonly (readonly [args: string, code: number, printed: RegExp])[] = [
+  ['version', 0, /^munjigi \d+\.\d+\.\d+ \(node 24\./],
+  ['--version', 0, /^\d+\.\d+\.\d+/],
+  ['help', 0, /up \[options\][\s\S]*check[\s\S]*promql[\s\S]*version/],
+  ['--help', 0, /Usage: munjigi/],
+  ['help up', 0, /Example[\s\S]*munjigi up --config munjigi\.yaml/],
+  ['up --help', 0, /--config <file>[\s\S]*Example/],
+  ['check --help', 0, /Example[\s\S]*munjigi check munjigi\.yaml/],
+  ['promql query --help', 0, /Example[\s\S]*munjigi promql query/],
+  ['version --help', 0, /Example/],
+  ['', 2, /Usage: munjigi/],
+  ['upp', 2, /unknown command 'upp'[\s\S]*Did you mean up/],
+  ['up --confg x', 2, /unknown option '--confg'/],
+  ['promql query', 2, /missing required argument 'expr'/],
+  ['check typo.yaml', 2, /typo\.yaml:1:1: error: gatewy: unknown field: did you mean gateway\?/],
+  ['check nosuch.yaml', 2, /nosuch\.yaml: error: there is no such file/],
+  ['check noscrape.yaml', 2, /nosuch\.yml: error: /],
+  ['check good.yaml', 0, /^ok: 0 routes, 0 scrape jobs/],
+  ['check', 0, /^ok: 2 routes, 2 scrape jobs, 0 warnings/],
+  ['check --json good.yaml', 0, /^\{"ok":true,"problems":\[\]\}/],
+  ['up --config typo.yaml', 2, /did you mean gateway/],
+  ['promql query --server http://127.0.0.1:1 up', 1, /does not answer.*Is munjigi up\?/],
+];
+
+it.each(cases)('munjigi %s', async (args, code, printed) => {
+  const program = munjigi(
+    args.split(' ').filter((arg) => arg !== ''),
+    folder.path,
+  );
+  const ended = await program.ended;
+  expect(program.output()).toMatch(printed);
+  expect(ended).toBe(code);
+});
