@@ -1,1 +1,3 @@
-export {};
+export * from './api.ts';
+export * from './deps.ts';
+export { unescapeName } from './series-endpoints.ts';

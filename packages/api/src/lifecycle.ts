@@ -1,0 +1,88 @@
+// /-/healthy, /-/ready, /-/reload, /metrics, /version: for probes, scrapers and operators. Plain text.
+import type { HttpRequest, HttpResponse } from '@munjigi/env';
+import { CONTENT_TYPE_TEXT, writeText } from '@munjigi/exposition';
+import { printProblem, type MetricFamily } from '@munjigi/model';
+import type { ApiDeps } from './deps.ts';
+import { finishedJson, text } from './reply.ts';
+
+/** null: none of these paths. */
+export function lifecycle(deps: ApiDeps, r: HttpRequest): HttpResponse | Promise<HttpResponse> | null {
+  const reads = r.method === 'GET' || r.method === 'HEAD';
+  switch (r.path) {
+    case '/-/healthy':
+      return reads ? text(200, 'Munjigi is healthy.\n') : only('GET, HEAD');
+    case '/-/ready': {
+      if (!reads) return only('GET, HEAD');
+      const { ready, reason } = deps.ready();
+      return ready ? text(200, 'Munjigi is ready.\n') : text(503, `Munjigi is not ready: ${reason}\n`);
+    }
+    case '/-/reload':
+      return r.method === 'POST' || r.method === 'PUT' ? reload(deps, r) : only('POST, PUT');
+    case '/metrics':
+      return reads ? metrics(deps) : only('GET, HEAD');
+    case '/version':
+      return reads ? finishedJson(200, JSON.stringify(deps.buildInfo)) : only('GET, HEAD');
+    default:
+      return null;
+  }
+}
+
+function only(methods: string): HttpResponse {
+  return text(405, `Only ${methods.replace(', ', ' or ')} requests are allowed here.\n`, { allow: methods });
+}
+
+async function metrics(deps: ApiDeps): Promise<HttpResponse> {
+  const body = writeText(groupFamilies(await deps.families()));
+  return { status: 200, headers: { 'content-type': CONTENT_TYPE_TEXT }, body };
+}
+
+/** Families that several threads fill become one: the format has each name once. */
+function groupFamilies(families: readonly MetricFamily[]): Iterable<MetricFamily> {
+  const byName = new Map<string, MetricFamily>();
+  for (const family of families) {
+    const known = byName.get(family.name);
+    const samples = known === undefined ? family.samples : [...known.samples, ...family.samples];
+    byName.set(family.name, { ...(known ?? family), samples });
+  }
+  return byName.values();
+}
+
+async function reload(deps: ApiDeps, r: HttpRequest): Promise<HttpResponse> {
+  const refusal = foreignRequest(r, deps.hostNames);
+  if (refusal !== null) return text(403, `${refusal}\n`);
+  const applied = await deps.reload();
+  const problems = applied.problems.map((problem) => `${printProblem(problem)}\n`).join('');
+  if (applied.ok) return text(200, problems);
+  return text(
+    500,
+    `failed to reload config: nothing was changed, the last good one keeps running\n${problems}`,
+  );
+}
+
+/**
+ * Why a request that changes something is refused: a page of another origin sent it, or it came under a name that is not ours (a page may
+ * give its own name our loopback address). Programs send no Origin.
+ */
+export function foreignRequest(r: HttpRequest, hostNames: readonly string[] | null): string | null {
+  const { host = '', origin } = r.headers;
+  if (origin !== undefined && originHost(origin) !== host.toLowerCase())
+    return `refused: the request comes from a page of ${origin}, not of this server`;
+  if (hostNames === null) return null;
+  const name = hostName(host);
+  const known = name === 'localhost' || isAddress(name) || hostNames.includes(name);
+  return known
+    ? null
+    : `refused: this server does not answer to the name ${name}: add it to the console's names`;
+}
+
+function originHost(origin: string): string {
+  return /^[a-z][a-z0-9+.-]*:\/\/([^/]+)$/i.exec(origin)?.[1]?.toLowerCase() ?? '';
+}
+
+function hostName(host: string): string {
+  return host.replace(/:[0-9]*$/, '').toLowerCase();
+}
+
+function isAddress(name: string): boolean {
+  return /^[0-9]{1,3}(\.[0-9]{1,3}){3}$/.test(name) || /^\[[0-9a-f:.]+\]$/.test(name);
+}

@@ -1,0 +1,81 @@
+// /status/*: what runs, with which configuration, and how much the store holds.
+import type { ApiDeps, RuntimeInfo, TsdbStatus } from './deps.ts';
+import { READ, type Endpoints } from './endpoint.ts';
+import { BadRequest, countParameter } from './params.ts';
+import { finishedJson, success } from './reply.ts';
+import { printRfc3339 } from './rfc3339.ts';
+
+const DEFAULT_STATS = 10;
+const MAX_STATS = 10_000;
+
+export function statusEndpoints(deps: ApiDeps): Endpoints {
+  const { clock } = deps;
+  return {
+    '/status/config': {
+      methods: READ,
+      needsStore: false,
+      handle: () => success({ yaml: deps.configText() }),
+    },
+    '/status/flags': { methods: READ, needsStore: false, handle: () => success(deps.flags) },
+    '/status/buildinfo': { methods: READ, needsStore: false, handle: () => success(deps.buildInfo) },
+    '/status/runtimeinfo': {
+      methods: READ,
+      needsStore: false,
+      handle: async () => success(runtime(await deps.runtimeInfo(), clock.now())),
+    },
+    '/status/tsdb': {
+      methods: READ,
+      needsStore: true,
+      handle: async ({ params }) => {
+        const limit = countParameter(params, 'limit', 'must be a positive number') ?? DEFAULT_STATS;
+        if (limit < 1) throw new BadRequest('limit must be a positive number');
+        if (limit > MAX_STATS) throw new BadRequest(`limit must not exceed ${MAX_STATS}`);
+        return finishedJson(200, tsdbStatus(await deps.tsdbStatus(limit)));
+      },
+    },
+    '/status/walreplay': {
+      methods: READ,
+      needsStore: false,
+      handle: async () => {
+        const { min, max, current } = await deps.walReplay();
+        return success({ min, max, current });
+      },
+    },
+  };
+}
+
+function runtime(r: RuntimeInfo, now_ms: number): object {
+  return {
+    startTime: printRfc3339(r.startTime_ms),
+    CWD: r.cwd,
+    hostname: r.hostname,
+    serverTime: printRfc3339(now_ms),
+    reloadConfigSuccess: r.reloadConfigSuccess,
+    lastConfigTime: printRfc3339(r.lastConfigTime_ms),
+    corruptionCount: r.corruptionCount,
+    goroutineCount: r.threads,
+    GOMAXPROCS: r.cpus,
+    GOMEMLIMIT: r.memoryLimit,
+    GOGC: '',
+    GODEBUG: '',
+    storageRetention: r.storageRetention,
+  };
+}
+
+/** An empty head has Prometheus' extreme int64 times, which no JavaScript number holds: written as text. */
+function tsdbStatus({ headStats: h, ...rest }: TsdbStatus): string {
+  const counts = JSON.stringify({
+    numSeries: h.numSeries,
+    numLabelPairs: h.numLabelPairs,
+    chunkCount: h.chunkCount,
+  });
+  const times = `"minTime":${h.minTime ?? '9223372036854775807'},"maxTime":${h.maxTime ?? '-9223372036854775808'}`;
+  const tables = JSON.stringify({
+    seriesCountByMetricName: rest.seriesCountByMetricName,
+    labelValueCountByLabelName: rest.labelValueCountByLabelName,
+    memoryInBytesByLabelName: rest.memoryInBytesByLabelName,
+    seriesCountByLabelValuePair: rest.seriesCountByLabelValuePair,
+  });
+  const head = `"headStats":${counts.slice(0, -1)},${times}}`;
+  return `{"status":"success","data":{${head},${tables.slice(1)}}`;
+}
