@@ -1,1 +1,16 @@
-export {};
+export { createQueryPool, QUERY_POOL_DEFAULTS, type QueryPool, type QueryPoolOptions } from './pool.ts';
+export {
+  ERROR_STATUS,
+  errorReply,
+  NO_COST,
+  RequestError,
+  successBody,
+  type ErrorType,
+  type Evaluation,
+  type QueryCost,
+  type QueryError,
+  type QueryReply,
+  type QueryRequest,
+  type SeriesChoice,
+} from './request.ts';
+export { remoteQueryable, serveStorage, type RemoteQueryable, type StorageServer } from './storage-port.ts';

@@ -1,0 +1,102 @@
+// The pool's threads: started, joined to the store and to each other, given queries, and replaced when they end.
+import { EnvError, joinPort, type Caller, type Env, type Port, type Worker } from '@munjigi/env';
+import { errorReply, type QueryReply, type QueryRequest } from './request.ts';
+
+/** What a worker is told once. */
+export interface WorkerSettings {
+  readonly lookback_ms: number;
+  readonly maxSamples: number;
+  readonly maxBytes: number;
+}
+
+/** What a worker is told for each query. */
+export interface QueryCall {
+  readonly request: QueryRequest;
+  /** The budget's cells, shared by all threads that work for this query. */
+  readonly state: Int32Array;
+  readonly queued_ms: number;
+}
+
+export interface Crew {
+  /** Whether any worker can take a query. */
+  readonly ready: boolean;
+  /** Gives a query to the worker with the fewest. `end` ends that worker: for one that hangs. */
+  run(call: QueryCall): { readonly reply: Promise<QueryReply>; end(): void };
+  /** Ends all threads. */
+  close(): Promise<void>;
+}
+
+/** A worker that ends sooner than this after its start is replaced only after this pause. */
+const RESTART_PAUSE_MS = 1000;
+
+interface Member {
+  readonly index: number;
+  thread: { readonly worker: Worker; readonly caller: Caller; running: number } | null;
+}
+
+/** `connect` opens a port to the store for each worker that starts; `ready` is called when a replacement stands. */
+export function startCrew(
+  env: Env,
+  settings: WorkerSettings,
+  count: number,
+  connect: () => Port,
+  on: { replaced(reason: string): void; ready(): void },
+): Crew {
+  const { clock, log, workers } = env;
+  const members: Member[] = Array.from({ length: count }, (_, index) => ({ index, thread: null }));
+  let closed = false;
+  const start = (member: Member): void => {
+    const started = clock.monotonic();
+    const worker = workers.start(`query-${member.index}`, new URL('./worker.ts', import.meta.url), settings);
+    const caller = joinPort(worker, {});
+    member.thread = { worker, caller, running: 0 };
+    caller.send('storage', null, [connect()]);
+    for (const { index, thread } of members) {
+      if (index === member.index || thread === null) continue;
+      const [ours, theirs] = workers.channel();
+      caller.send('peer', { index }, [ours]);
+      thread.caller.send('peer', { index: member.index }, [theirs]);
+    }
+    void replace(member, worker, caller, started);
+  };
+  /** Waits for a thread's end, however it comes. */
+  const replace = async (member: Member, worker: Worker, caller: Caller, started: number): Promise<void> => {
+    const reason = await worker.ended;
+    member.thread = null;
+    caller.fail(reason);
+    if (closed) return;
+    log.error('a query worker ended and is replaced', { worker: member.index, reason });
+    on.replaced(reason);
+    if (clock.monotonic() - started < RESTART_PAUSE_MS) await clock.sleep(RESTART_PAUSE_MS);
+    if (closed) return;
+    start(member);
+    on.ready();
+  };
+  for (const member of members) start(member);
+  return {
+    get ready() {
+      return members.some(({ thread }) => thread !== null);
+    },
+    run(call) {
+      const threads = members.map(({ thread }) => thread).filter((thread) => thread !== null);
+      const thread = threads.reduce((best, one) => (one.running < best.running ? one : best));
+      thread.running++;
+      const reply = thread.caller
+        .call<QueryReply>('query', call)
+        .catch(async (error: Error) => {
+          if (!(error instanceof EnvError) || error.code !== 'EPIPE') throw error;
+          const reason = await thread.worker.ended;
+          return errorReply({
+            errorType: 'unavailable',
+            message: `the thread that ran this query ended (${reason}): try again, other queries go on`,
+          });
+        })
+        .finally(() => thread.running--);
+      return { reply, end: () => void thread.worker.terminate() };
+    },
+    async close() {
+      closed = true;
+      await Promise.all(members.map(({ thread }) => thread?.worker.terminate()));
+    },
+  };
+}

@@ -1,0 +1,135 @@
+// What may be asked of the pool and what it answers, as plain data that crosses threads. Answers are finished JSON in Prometheus' envelope.
+
+/** Common to everything that evaluates PromQL. Times in ms. */
+export interface Evaluation {
+  readonly query: string;
+  /** Look-back of instant selectors; absent: the pool's. */
+  readonly lookback_ms?: number;
+  /** Absent or above the pool's: the pool's. */
+  readonly timeout_ms?: number;
+  /** At most this many series in the answer, with a warning when there were more; 0: all. */
+  readonly limit: number;
+  /** '' none; 'true' timings and samples; 'all' also samples a step. */
+  readonly stats: string;
+}
+
+/** Selectors as text, any of which a series may match, and a time range in ms (both inclusive). */
+export interface SeriesChoice {
+  readonly match: readonly string[];
+  readonly mint: number;
+  readonly maxt: number;
+  /** 0: all. */
+  readonly limit: number;
+}
+
+export type QueryRequest =
+  | (Evaluation & { readonly kind: 'instant'; readonly time_ms: number })
+  | (Evaluation & {
+      readonly kind: 'range';
+      readonly start_ms: number;
+      readonly end_ms: number;
+      readonly step_ms: number;
+    })
+  | (SeriesChoice & { readonly kind: 'series' })
+  | (SeriesChoice & { readonly kind: 'labels' })
+  | (SeriesChoice & { readonly kind: 'values'; readonly label: string })
+  | {
+      readonly kind: 'metadata';
+      /** '' for all. */
+      readonly metric: string;
+      /** Both -1: no limit. */
+      readonly limit: number;
+      readonly limitPerMetric: number;
+    }
+  | { readonly kind: 'exemplars'; readonly query: string; readonly mint: number; readonly maxt: number }
+  | { readonly kind: 'format'; readonly query: string }
+  | { readonly kind: 'parse'; readonly query: string };
+
+/** Prometheus' error types with the status that each has. */
+export const ERROR_STATUS = {
+  bad_data: 400,
+  execution: 422,
+  timeout: 503,
+  canceled: 503,
+  unavailable: 503,
+  internal: 500,
+  not_found: 404,
+} as const;
+export type ErrorType = keyof typeof ERROR_STATUS;
+
+export interface QueryError {
+  readonly errorType: ErrorType;
+  readonly message: string;
+}
+
+export interface QueryReply {
+  readonly status: number;
+  /** The whole envelope as JSON; empty with status 204. */
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly error: QueryError | null;
+  readonly cost: QueryCost;
+}
+
+/** What an answer took: for metrics, logs and tests. */
+export interface QueryCost {
+  readonly prepare_ms: number;
+  readonly evaluate_ms: number;
+  readonly samplesRead: number;
+  readonly seriesTouched: number;
+  /** Bytes of columns and texts that were copied (not shared, not moved) between threads. */
+  readonly copiedBytes: number;
+  /** Shares that fragments were cut into, and how many of them other workers ran. */
+  readonly shares: number;
+  readonly sharesElsewhere: number;
+}
+
+export const NO_COST: QueryCost = {
+  prepare_ms: 0,
+  evaluate_ms: 0,
+  samplesRead: 0,
+  seriesTouched: 0,
+  copiedBytes: 0,
+  shares: 0,
+  sharesElsewhere: 0,
+};
+
+/** An error that reaches the one who asked, as it is. */
+export class RequestError extends Error {
+  readonly errorType: ErrorType;
+  constructor(errorType: ErrorType, message: string) {
+    super(message);
+    this.name = 'RequestError';
+    this.errorType = errorType;
+  }
+}
+
+const encoder = new TextEncoder();
+
+export function errorBody(error: QueryError): Uint8Array<ArrayBuffer> {
+  return encoder.encode(
+    JSON.stringify({ status: 'error', errorType: error.errorType, error: error.message }),
+  );
+}
+
+export function errorReply(error: QueryError, cost: QueryCost = NO_COST): QueryReply {
+  return { status: ERROR_STATUS[error.errorType], body: errorBody(error), error, cost };
+}
+
+/** The success envelope around finished JSON of `data`. */
+export function successBody(
+  data: Uint8Array | string,
+  warnings: readonly string[],
+  infos: readonly string[],
+): Uint8Array<ArrayBuffer> {
+  const head = encoder.encode('{"status":"success","data":');
+  const middle = typeof data === 'string' ? encoder.encode(data) : data;
+  let tail = '';
+  if (warnings.length > 0) tail += `,"warnings":${JSON.stringify(warnings)}`;
+  if (infos.length > 0) tail += `,"infos":${JSON.stringify(infos)}`;
+  const end = encoder.encode(`${tail}}`);
+  const body = new Uint8Array(head.length + middle.length + end.length);
+  body.set(head, 0);
+  body.set(middle, head.length);
+  body.set(end, head.length + middle.length);
+  return body;
+}
