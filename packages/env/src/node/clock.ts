@@ -41,3 +41,8 @@ export const nodeClock: Clock = {
   sleep: (delay_ms) => new Promise((resolve) => void after(delay_ms, resolve)),
   yield: () => new Promise((resolve) => void setImmediate(resolve)),
 };
+
+/** ISO 8601 in UTC with milliseconds. */
+export function isoTime(unix_ms: number): string {
+  return new Date(unix_ms).toISOString();
+}

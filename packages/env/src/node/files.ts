@@ -9,13 +9,15 @@ const FLAGS = { r: 'r', rw: 'r+', create: 'w+', append: 'a+' } as const;
 
 class NodeFile implements File {
   readonly #path: string;
+  readonly #append: boolean;
   #fd: number;
   #syncing = 0;
   #closed = false;
 
-  constructor(path: string, fd: number) {
+  constructor(path: string, fd: number, append: boolean) {
     this.#path = path;
     this.#fd = fd;
+    this.#append = append;
   }
 
   read(b: Uint8Array, from: number, to: number, position: number): number {
@@ -33,6 +35,8 @@ class NodeFile implements File {
   }
 
   write(b: Uint8Array, from: number, to: number, position: number): void {
+    if (position === -1 && !this.#append)
+      throw new EnvError('EINVAL', this.#path, `${this.#path}: only a file opened to append knows its end`);
     try {
       let done = from;
       while (done < to)
@@ -129,7 +133,7 @@ function open(where: string, mode: 'r' | 'rw' | 'create' | 'append'): File {
       fs.closeSync(fd);
       throw new EnvError('EISDIR', where, `${where}: is a directory`);
     }
-    return new NodeFile(where, fd);
+    return new NodeFile(where, fd, mode === 'append');
   });
 }
 

@@ -1,6 +1,7 @@
 // The log of a real process: lines go to standard error at once (a crash loses none), from whichever thread.
 import { writeSync } from 'node:fs';
 import type { Log, LogFields } from '../env.ts';
+import { isoTime } from './clock.ts';
 import { LOG_LEVELS, logLine, type LogLevel } from '../logfmt.ts';
 
 /** How often a full pipe is tried again before the line is given up: a stuck reader must not stop the program. */
@@ -14,12 +15,7 @@ export function nodeLog(level: LogLevel, write: (line: string) => void): Log {
       (msg: string, fields?: LogFields): void => {
         if (LOG_LEVELS[lineLevel] < least) return;
         write(
-          logLine(
-            new Date().toISOString(),
-            lineLevel,
-            msg,
-            fields === undefined ? base : { ...base, ...fields },
-          ),
+          logLine(isoTime(Date.now()), lineLevel, msg, fields === undefined ? base : { ...base, ...fields }),
         );
       };
     return {

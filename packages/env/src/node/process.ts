@@ -118,3 +118,10 @@ function openFilesMax(): number {
     return -1;
   }
 }
+
+/** Without the leading v. */
+export const nodeVersion: string = process.versions.node;
+
+export function workingDirectory(): string {
+  return process.cwd();
+}
