@@ -5,6 +5,7 @@ export * from './metrics.ts';
 export * from './number.ts';
 export * from './problem.ts';
 export * from './regexp.ts';
+export * from './relabel.ts';
 export * from './sample.ts';
 export * from './storage.ts';
 export * from './symbols.ts';
