@@ -1,0 +1,150 @@
+// DestinationRule: the subsets of a host, and how it is connected to.
+import {
+  enumOf,
+  goDuration,
+  ignored,
+  integer,
+  list,
+  mapOf,
+  number,
+  object,
+  optional,
+  plain,
+  required,
+  string,
+  withDefault,
+  type Decoder,
+} from '@munjigi/document';
+import { judged, warned } from '../problems.ts';
+import { domainFault } from './names.ts';
+
+const text = string({ nonEmpty: true });
+const later = 'not supported yet: it has no effect';
+const duration = goDuration({ min: 1 });
+const size = optional(warned(integer({ min: 0 }), (value) => (value === 0 ? null : later)));
+
+const connectionPool = object({
+  tcp: optional(
+    object({
+      maxConnections: size,
+      connectTimeout: optional(duration),
+      idleTimeout: ignored(later),
+      maxConnectionDuration: ignored(later),
+      tcpKeepalive: ignored(later),
+    }),
+  ),
+  http: optional(
+    object({
+      http1MaxPendingRequests: size,
+      http2MaxRequests: size,
+      maxRequestsPerConnection: size,
+      maxRetries: size,
+      maxConcurrentStreams: size,
+      idleTimeout: optional(duration),
+      h2UpgradePolicy: optional(
+        warned(enumOf('DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE'), (policy) =>
+          policy === 'UPGRADE' ? later : null,
+        ),
+      ),
+      useClientProtocol: ignored(later),
+    }),
+  ),
+});
+
+const turns = 'not supported yet: endpoints take turns (ROUND_ROBIN)';
+const loadBalancer = object({
+  simple: optional(
+    warned(
+      enumOf('UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST'),
+      (policy) => (policy === 'ROUND_ROBIN' || policy === 'UNSPECIFIED' ? null : `${policy} is ${turns}`),
+    ),
+  ),
+  consistentHash: ignored(`consistent hashing is ${turns}`),
+  localityLbSetting: ignored(later),
+  warmup: ignored(later),
+  warmupDurationSecs: ignored(later),
+});
+
+/** Anything but DISABLE asks for TLS: sending in the clear instead would give away what it protects. */
+const tls = object(
+  {
+    mode: withDefault(
+      judged(enumOf('DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'), (mode) =>
+        mode === 'DISABLE'
+          ? null
+          : `TLS towards services (${mode}) is not supported yet, and in the clear it is not sent`,
+      ),
+      'DISABLE',
+    ),
+  },
+  { unknownFields: 'allowed' },
+);
+
+const percent = optional(number({ min: 0, max: 100 }));
+const policyFields = {
+  connectionPool: optional(connectionPool),
+  loadBalancer: optional(loadBalancer),
+  outlierDetection: optional(
+    warned(
+      object(
+        {
+          maxEjectionPercent: percent,
+          minHealthPercent: percent,
+          interval: optional(duration),
+          baseEjectionTime: optional(duration),
+        },
+        { unknownFields: 'allowed' },
+      ),
+      () => later,
+    ),
+  ),
+  tls: optional(tls),
+};
+
+const trafficPolicy = object({
+  ...policyFields,
+  portLevelSettings: optional(
+    warned(
+      list(object({ ...policyFields, port: required(object({ number: required(integer()) })) })),
+      () => later,
+    ),
+  ),
+  tunnel: ignored(later),
+  proxyProtocol: ignored(later),
+  retryBudget: ignored(later),
+});
+
+const subset = object({
+  name: required(
+    string({
+      pattern: /^[a-z0-9A-Z](?:[-a-z0-9A-Z._]{0,61}[a-z0-9A-Z])?$/,
+      what: 'a name of letters, digits, - and .',
+    }),
+  ),
+  labels: withDefault(mapOf(string()), new Map<string, string>()),
+  trafficPolicy: optional(trafficPolicy),
+});
+
+export const destinationRule = object(
+  {
+    host: required(judged(text, domainFault)),
+    subsets: withDefault(list(subset), []),
+    trafficPolicy: optional(trafficPolicy),
+    workloadSelector: ignored(later),
+    exportTo: optional(plain),
+  },
+  {
+    check: ({ subsets }, report) => {
+      const seen = new Set<string>();
+      for (const { name } of subsets) {
+        if (seen.has(name)) report.error('subsets', `the subset ${name} is there twice`);
+        seen.add(name);
+      }
+    },
+  },
+);
+
+type Value<D> = D extends Decoder<infer T> ? T : never;
+export type DestinationRuleSpec = Value<typeof destinationRule>;
+export type TrafficPolicy = Value<typeof trafficPolicy>;
+export type SubsetSpec = Value<typeof subset>;

@@ -1,0 +1,127 @@
+// What all Istio objects share: their header, their names, the values their fields are made of.
+import {
+  byKind,
+  childOf,
+  Context,
+  isNull,
+  list,
+  mapOf,
+  object,
+  optional,
+  plain,
+  required,
+  string,
+  withDefault,
+  type Decoder,
+  type Place,
+  type Schema,
+} from '@munjigi/document';
+import type { Problem } from '@munjigi/model';
+import type { IstioObject } from '../source/header.ts';
+
+export interface Named<S> {
+  readonly namespace: string;
+  readonly name: string;
+  readonly spec: S;
+  /** Of the document. */
+  readonly at: Place;
+}
+
+/** `default/shop` */
+export function fullName(object: { readonly namespace: string; readonly name: string }): string {
+  return `${object.namespace}/${object.name}`;
+}
+
+const metadata = object(
+  {
+    name: required(string({ nonEmpty: true })),
+    namespace: withDefault(string({ nonEmpty: true }), 'default'),
+  },
+  { unknownFields: 'allowed' },
+);
+
+/** The object, or null when it cannot be read. */
+export function readObject<S>(written: IstioObject, spec: Decoder<S>, problems: Problem[]): Named<S> | null {
+  const context = new Context({ file: written.file, unknownFields: 'warning', text: 'strict' });
+  const { node } = written;
+  const value = object({
+    apiVersion: optional(plain),
+    kind: optional(plain),
+    metadata: required(metadata),
+    spec: required(spec),
+    status: optional(plain),
+  })(node, context);
+  problems.push(...context.problems);
+  if (value === undefined) return null;
+  const { name, namespace } = value.metadata;
+  return { name, namespace, spec: value.spec, at: context.place(node) };
+}
+
+/** A text at a path of keys of an object that may be unreadable otherwise. */
+export function textAt(written: IstioObject, ...path: readonly string[]): string | null {
+  let node = written.node;
+  for (const key of path) {
+    const child = childOf(node, key);
+    if (child === null) return null;
+    node = child;
+  }
+  return node.kind === 'scalar' && !isNull(node) ? node.text : null;
+}
+
+export type StringMatch =
+  | { readonly kind: 'exact' | 'prefix'; readonly value: string }
+  /** Whatever it is, as long as it is there. */
+  | { readonly kind: 'present' };
+
+const REGEX = 'regular expressions are not supported yet: use exact or prefix';
+
+/** `{ exact: x }`, `{ prefix: x }`, or nothing at all for what only has to be there. */
+export const stringMatch: Decoder<StringMatch> = (node, context) => {
+  const value = fields(node, context);
+  if (value === undefined) return undefined;
+  const { exact, prefix, regex } = value;
+  if (regex !== undefined) return context.error(childOf(node, 'regex') ?? node, REGEX);
+  if (exact !== undefined && prefix !== undefined)
+    return context.error(node, 'wants either exact or prefix, not both');
+  if (exact !== undefined) return { kind: 'exact', value: exact };
+  if (prefix === '') return context.error(node, 'the prefix must not be empty');
+  return prefix === undefined ? { kind: 'present' } : { kind: 'prefix', value: prefix };
+};
+const fields = object({ exact: optional(string()), prefix: optional(string()), regex: optional(string()) });
+
+/** Header names with what their values must be; `{}` for any value. */
+export const headerMatches: Decoder<Map<string, StringMatch>> = mapOf(stringMatch, headerFault);
+
+/** What is wrong with a header name, or null. */
+export function headerFault(name: string): string | null {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ? null : `${JSON.stringify(name)} is not a header name`;
+}
+
+const headerName = string({ pattern: /^:?[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, what: 'a header name' });
+const headerValue: Decoder<string> = (node, context) => {
+  const text = byKind({ scalar: string() })(node, context);
+  if (text === undefined) return undefined;
+  if (/[\r\n\0]/.test(text)) return context.error(node, 'a header value must not contain line breaks');
+  if (/(?:^|[^%])(?:%%)*%[A-Za-z]/.test(text)) {
+    return context.error(
+      node,
+      'variables such as %DOWNSTREAM_REMOTE_ADDRESS% are not supported yet; write %% for %',
+    );
+  }
+  return text.replaceAll('%%', '%');
+};
+const edits = {
+  set: withDefault(mapOf(headerValue, headerEditFault), new Map<string, string>()),
+  add: withDefault(mapOf(headerValue, headerEditFault), new Map<string, string>()),
+  remove: withDefault(list(headerName), []),
+} satisfies Schema;
+export const headerOperations = object(edits);
+export const headers = object({ request: optional(headerOperations), response: optional(headerOperations) });
+
+function headerEditFault(name: string): string | null {
+  return name === ':authority' ? null : headerFault(name);
+}
+
+type Value<D> = D extends Decoder<infer T> ? T : never;
+export type HeaderOperations = Value<typeof headerOperations>;
+export type Headers = Value<typeof headers>;
