@@ -28,6 +28,7 @@ describe('house rules', () => {
 describe('each rule can fail', () => {
   const deps = new Map([
     ['tsdb', new Set(['model'])],
+    ['query', new Set(['env'])],
     ['cli', new Set(['tsdb'])],
   ]);
   const at = (path: string, text: string) => [{ path, text: `// line 1\n${text}` }];
@@ -44,7 +45,7 @@ describe('each rule can fail', () => {
     ],
     [
       'real world',
-      importFindings(at('packages/tsdb/src/a.ts', "import { x } from '@munjigi/env/node';"), deps),
+      importFindings(at('packages/query/src/a.ts', "import { x } from '@munjigi/env/node';"), deps),
       /only cli may take the real world/,
     ],
     ['upward edge', floorFindings(new Map([['tsdb', new Set(['query'])]])), /imports go down only/],
@@ -65,7 +66,7 @@ describe('each rule can fail', () => {
     ['default export', shapeFindings(at('packages/tsdb/src/a.ts', 'export default 1;')), /give it a name/],
     [
       'table',
-      documentFindings(new Map([['model', new Set(['env'])]]), '| `model` | pure | nothing |'),
+      documentFindings(new Map([['cli', new Set(['env'])]]), '| `cli` | pure | nothing |'),
       /imports "env", the table says ""/,
     ],
   ];

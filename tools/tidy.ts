@@ -40,7 +40,7 @@ const OUTSIDE_RULES: readonly (readonly [pattern: RegExp, remedy: string])[] = [
   [/\bMath\.random\b/, 'take a Random from env'],
   [/\bperformance\.now\b/, 'use Clock.monotonic of env'],
   [/(?<![.\w])(setTimeout|setInterval|setImmediate)\(/, 'use Clock of env'],
-  [/(?<![.\w])process\./, 'let the wiring hand it over, from @munjigi/env/node'],
+  [/(?<![.\w])process\.[a-z]/, 'let the wiring hand it over, from @munjigi/env/node'],
   [
     /from '(node:)?(fs|net|tls|dgram|http|https|http2|timers|worker_threads|child_process|os|dns)(\/[a-z]+)?'/,
     'go through env',
@@ -148,7 +148,7 @@ export function outsideFindings(sources: readonly Source[]): string[] {
   for (const { path, text } of sources) {
     if (OUTSIDE.some(([glob]) => glob.test(path))) continue;
     eachLine(text, (line, at) => {
-      const code = line.replace(/\/\/.*$|^\s*\*.*$/, '');
+      const code = line.replace(/\/\/.*$|^\s*\/?\*.*$|\/\*.*?\*\//g, '');
       for (const [pattern, remedy] of OUTSIDE_RULES)
         if (pattern.test(code)) findings.push(`${path}:${at}: ${pattern.exec(code)![0]}: ${remedy}`);
     });
