@@ -174,7 +174,7 @@ export function shapeFindings(sources: readonly Source[]): string[] {
       if (
         /\.(only|skip)\(/.test(line) &&
         /\.test\.tsx?$/.test(path) &&
-        !/skipIf|ctx\.skip|context\.skip/.test(line)
+        !/skipIf|\b(t|ctx|context)\.skip/.test(line)
       )
         findings.push(
           `${path}:${at}: a test that is skipped or alone: remove it, or skip with a printed reason`,
