@@ -7,6 +7,13 @@ const DELAY_MAX_MS = 2_147_483_647;
 // performance.now() starts at 0 in every thread; the difference to the machine's own clock makes them one.
 const OFFSET_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
+/** Node warns of what isn't positive, and waits this long. */
+const DELAY_MIN_MS = 1;
+
+function atLeast(delay_ms: number): number {
+  return delay_ms >= DELAY_MIN_MS ? delay_ms : DELAY_MIN_MS;
+}
+
 function after(delay_ms: number, fn: () => void): Timer {
   let handle: NodeJS.Timeout;
   const arm = (left_ms: number): void => {
@@ -15,7 +22,7 @@ function after(delay_ms: number, fn: () => void): Timer {
         ? setTimeout(() => arm(left_ms - DELAY_MAX_MS), DELAY_MAX_MS)
         : setTimeout(fn, left_ms);
   };
-  arm(delay_ms);
+  arm(atLeast(delay_ms));
   return { cancel: () => clearTimeout(handle) };
 }
 
@@ -29,7 +36,7 @@ function every(interval_ms: number, fn: () => void): Timer {
     timer = after(interval_ms, again);
     return { cancel: () => timer.cancel() };
   }
-  const handle = setInterval(fn, interval_ms);
+  const handle = setInterval(fn, atLeast(interval_ms));
   return { cancel: () => clearInterval(handle) };
 }
 

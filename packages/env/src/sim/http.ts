@@ -102,6 +102,7 @@ export class SimHttp implements SimHttpFace {
         over = true;
         this.#net.time.cancel(timer);
         forget();
+        release();
         request.signal?.removeEventListener('abort', cancel);
         settle();
         gone.abort();
@@ -112,6 +113,7 @@ export class SimHttp implements SimHttpFace {
       const timer = this.#net.time.schedule(timeout_ms, false, () =>
         fail('ETIMEDOUT', `no whole answer within ${request.timeout_ms} ms`),
       );
+      const release = task.hold();
       const forget = task.onEnd(() => {
         this.#net.time.cancel(timer);
         gone.abort();

@@ -161,7 +161,9 @@ export class SimNet implements SimNetFace {
       const at = this.#listening.indexOf(listening);
       if (at >= 0) this.#listening.splice(at, 1);
       forget();
+      release();
     };
+    const release = task.hold();
     const forget = task.onEnd(() => remove());
     return { port, remove };
   }

@@ -53,12 +53,14 @@ export class SimSocket implements Socket {
   #idle_ms = 0;
   #idleEvent: SimEvent | null = null;
   readonly #forget: () => void;
+  readonly #release: () => void;
 
   constructor(net: SimNet, task: Task, address: string) {
     this.net = net;
     this.task = task;
     this.address = address;
     this.#window = WINDOW_MIN_BYTES + net.random.below(WINDOW_MAX_BYTES - WINDOW_MIN_BYTES);
+    this.#release = task.hold();
     // The system closes what a dead process leaves: with a reset when it had not read everything.
     this.#forget = task.onEnd(() => {
       const unread = this.#arrived.length > 0;
@@ -293,6 +295,7 @@ export class SimSocket implements Socket {
     this.#queue = [];
     this.#arrived.length = 0;
     this.#forget();
+    this.#release();
     this.net.sockets.delete(this);
     if (this.#idleEvent !== null) this.task.time.cancel(this.#idleEvent);
   }

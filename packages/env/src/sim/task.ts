@@ -14,6 +14,8 @@ export class Task {
   /** Ends the task: an error that it did not catch. */
   readonly #failed: (error: unknown, task: Task) => void;
   readonly #endings = new Set<() => void>();
+  #holds = 0;
+  #idle: (() => void) | null = null;
 
   constructor(name: string, time: SimTime, failed: (error: unknown, task: Task) => void) {
     this.name = name;
@@ -51,7 +53,37 @@ export class Task {
 
   /** An event of work in progress: it moves time by itself. */
   soon(delay_ms: number, fn: () => void): void {
-    this.time.schedule(delay_ms, true, () => this.enter(fn));
+    const release = this.hold();
+    this.time.schedule(delay_ms, true, () => {
+      release();
+      this.enter(fn);
+    });
+  }
+
+  /** Something (a timer, a receiver, a socket) keeps a thread from finishing, until the returned function is called. */
+  hold(): () => void {
+    this.#holds++;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#holds--;
+      this.#look();
+    };
+  }
+
+  /** Calls fn once nothing holds the task any more. */
+  whenIdle(fn: () => void): void {
+    this.#idle = fn;
+    this.#look();
+  }
+
+  // A turn later: what released the last hold may take a new one.
+  #look(): void {
+    if (this.#idle === null || this.#holds > 0 || !this.alive) return;
+    this.time.schedule(0, true, () => {
+      if (this.#holds === 0 && this.alive) this.#idle?.();
+    });
   }
 }
 
@@ -63,18 +95,23 @@ export function simClock(task: Task, wall: () => number): Clock {
   const { time } = task;
   const timer = (first_ms: number, next: (() => number) | null, fn: () => void): Timer => {
     if (!task.alive) return { cancel: () => {} };
+    const release = task.hold();
     const arm = (delay_ms: number): ReturnType<SimTime['schedule']> =>
       time.schedule(delay_ms, false, () => {
-        if (next === null) forget();
+        if (next === null) over();
         else event = arm(next());
         task.enter(fn);
       });
     let event = arm(first_ms);
     const forget = task.onEnd(() => time.cancel(event));
+    const over = (): void => {
+      forget();
+      release();
+    };
     return {
       cancel(): void {
         time.cancel(event);
-        forget();
+        over();
       },
     };
   };

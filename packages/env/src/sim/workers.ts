@@ -20,6 +20,7 @@ class SimPort {
   #closed = false;
   #arrival = 0;
   #forget: () => void;
+  #release: () => void = () => {};
 
   constructor(owner: Task, random: Prng) {
     this.owner = owner;
@@ -29,6 +30,7 @@ class SimPort {
 
   move(to: Task): void {
     this.#forget();
+    this.#release();
     this.owner = to;
     this.#receiver = null;
     if (to.alive) this.#forget = to.onEnd(() => this.close());
@@ -49,6 +51,7 @@ class SimPort {
   receive(fn: (message: unknown, ports: readonly Port[]) => void): void {
     if (this.#receiver !== null) throw new Error('a port has one receiver');
     this.#receiver = fn;
+    if (!this.#closed) this.#release = this.owner.hold();
     for (const message of this.#waiting.splice(0)) this.owner.soon(0, () => this.#deliver(message));
   }
 
@@ -61,6 +64,7 @@ class SimPort {
     if (this.#closed) return;
     this.#closed = true;
     this.#forget();
+    this.#release();
     const { far } = this;
     this.far = null;
     for (const fn of this.#closings.splice(0)) this.owner.soon(0, fn);
@@ -135,7 +139,9 @@ export function simWorkers(task: Task, random: Prng, makeEnv: (thread: Task) => 
         const module = (await import(entry.href)) as { run?: WorkerMain };
         if (typeof module.run !== 'function')
           throw new Error(`${entry.href} does not export a function \`run\``);
-        if (thread.alive) void module.run(makeEnv(thread), faceOf(theirs), copy as never)?.catch(failed);
+        if (!thread.alive) return;
+        const running = module.run(makeEnv(thread), faceOf(theirs), copy as never) ?? Promise.resolve();
+        running.then(() => thread.whenIdle(() => finish('finished')), failed);
       };
       const failed = (error: unknown): void => finish(`failed: ${described(error)}`);
       task.soon(0, () => task.time.hold(begin().catch(failed)));
