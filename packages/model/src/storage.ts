@@ -132,6 +132,8 @@ export interface Selection {
   readonly arenas: readonly ArenaRef[];
   readonly deleted: Intervals | null;
   readonly warnings: readonly string[];
+  /** One Int32 that turns from 0 when the lease was revoked: a ChunkReader looks after it has read and throws StorageError ELEASE. */
+  readonly lease?: SharedArrayBuffer;
 }
 
 /** Where chunk bytes lie. Memory arenas are shared pages; files are read by path. */

@@ -10,6 +10,8 @@ export const SYMBOLS_PER_INDEX_PAGE: number = SYMBOL_PAGE_BYTES / 8;
 /** Plain data: posting it shares the pages and copies nothing. */
 export interface SymbolPages {
   readonly count: number;
+  /** Which table the numbers belong to: a store that renumbers its symbols begins another one. Absent: 0. */
+  readonly table?: number;
   readonly index: readonly SharedArrayBuffer[];
   readonly data: readonly SharedArrayBuffer[];
 }
@@ -25,9 +27,12 @@ export class SymbolReader {
     this.#limit = cacheLimit;
   }
 
-  /** Takes a longer list of pages of the same table. */
+  /** Takes a longer list of pages of the same table, or another table (what was remembered is forgotten). */
   update(pages: SymbolPages): void {
-    if (pages.count > this.#pages.count) this.#pages = pages;
+    if ((pages.table ?? 0) !== (this.#pages.table ?? 0)) {
+      this.#pages = pages;
+      this.#texts.clear();
+    } else if (pages.count > this.#pages.count) this.#pages = pages;
   }
 
   text(symbol: number): string {

@@ -1,0 +1,134 @@
+// Chunk bytes live in slots of fixed 16 MiB shared pages. A slot is 1 to MAX_SLOT_UNITS units of 32 bytes; its address is a unit
+// number over all pages, so a chunk is found by one u32. Readers of other threads may look at a slot as long as a lease is
+// open, so a slot that is given up is retired first and free only once nobody can still read it (see leases.ts).
+
+export const PAGE_BYTES: number = 16 * 1024 * 1024;
+export const UNIT_BYTES = 32;
+export const NO_SLOT = 0xffffffff;
+/** A chunk holds at most 1024 bytes and the room that the encoder asks for. */
+export const MAX_SLOT_UNITS = 33;
+
+const UNITS_PER_PAGE = PAGE_BYTES / UNIT_BYTES;
+/** A page's last unit is never handed out: decoders look a few bytes ahead. */
+const USABLE_UNITS = UNITS_PER_PAGE - 1;
+
+export interface SlotPages {
+  readonly buffers: SharedArrayBuffer[];
+  readonly bytes: Uint8Array[];
+  /** Units handed out and not freed (retired ones count). */
+  usedUnits(): number;
+  freeUnits(): number;
+  /** How many units can still be had before `maxPages` refuses. */
+  roomUnits(): number;
+  /** Throws RangeError beyond maxPages: callers ask `roomUnits` before they promise anything. */
+  alloc(units: number): number;
+  free(slot: number, units: number): void;
+}
+
+export function pageOf(slot: number): number {
+  return slot >>> 19;
+}
+
+export function byteOf(slot: number): number {
+  return (slot & (UNITS_PER_PAGE - 1)) * UNIT_BYTES;
+}
+
+export function unitsFor(bytes: number): number {
+  return Math.ceil(bytes / UNIT_BYTES);
+}
+
+export function newSlotPages(maxPages: number): SlotPages {
+  const buffers: SharedArrayBuffer[] = [];
+  const bytes: Uint8Array[] = [];
+  const free = Array.from({ length: MAX_SLOT_UNITS + 1 }, () => newStack());
+  let next = 0;
+  let end = 0;
+  let used = 0;
+  let freed = 0;
+
+  function bump(units: number): number {
+    if (next + units > end) {
+      if (end > next) release(next, end - next);
+      if (buffers.length >= maxPages) return NO_SLOT;
+      const buffer = new SharedArrayBuffer(PAGE_BYTES);
+      next = buffers.length * UNITS_PER_PAGE;
+      end = next + USABLE_UNITS;
+      buffers.push(buffer);
+      bytes.push(new Uint8Array(buffer));
+    }
+    const slot = next;
+    next += units;
+    return slot;
+  }
+
+  function release(slot: number, units: number): void {
+    freed += units;
+    for (let at = slot, left = units; left > 0;) {
+      const take = Math.min(left, MAX_SLOT_UNITS);
+      push(free[take]!, at);
+      at += take;
+      left -= take;
+    }
+  }
+
+  /** Cuts a free slot of a larger class in two. */
+  function split(units: number): number {
+    for (let size = MAX_SLOT_UNITS; size > units; size--) {
+      if (free[size]!.n === 0) continue;
+      const slot = pop(free[size]!);
+      freed -= size;
+      release(slot + units, size - units);
+      return slot;
+    }
+    return NO_SLOT;
+  }
+
+  return {
+    buffers,
+    bytes,
+    usedUnits: () => used,
+    freeUnits: () => freed,
+    roomUnits: () => (maxPages - buffers.length) * USABLE_UNITS + (end - next),
+    alloc(units): number {
+      let slot = NO_SLOT;
+      if (free[units]!.n > 0) {
+        slot = pop(free[units]!);
+        freed -= units;
+      } else {
+        // New pages only while little lies free: otherwise sizes that went out of fashion would never be used again.
+        if (freed * 4 > used) slot = split(units);
+        if (slot === NO_SLOT) slot = bump(units);
+        if (slot === NO_SLOT) slot = split(units);
+      }
+      if (slot === NO_SLOT) throw new RangeError(`chunk memory: all ${maxPages} pages of 16 MiB are in use`);
+      used += units;
+      return slot;
+    },
+    free(slot, units): void {
+      used -= units;
+      release(slot, units);
+    },
+  };
+}
+
+interface Stack {
+  n: number;
+  items: Uint32Array;
+}
+
+function newStack(): Stack {
+  return { n: 0, items: new Uint32Array(16) };
+}
+
+function push(s: Stack, item: number): void {
+  if (s.n === s.items.length) {
+    const grown = new Uint32Array(2 * s.n);
+    grown.set(s.items);
+    s.items = grown;
+  }
+  s.items[s.n++] = item;
+}
+
+function pop(s: Stack): number {
+  return s.items[--s.n]!;
+}

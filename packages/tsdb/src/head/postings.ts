@@ -1,0 +1,293 @@
+// Which rows have which label pair. A pair (name symbol, value symbol) is a row of columns, its series rows a block of words; only
+// names have an object each. Lists are sorted when read: publishing only appends.
+import { allocWords, blockWords, freeWords, newWordPool, type WordPool } from './words.ts';
+
+export interface Postings {
+  /** Grows with every change that a reader could see. */
+  version: number;
+  readonly names: Map<number, NamePairs>;
+  readonly all: RowList;
+  pairs: PairTable;
+  readonly pool: WordPool;
+}
+
+/** The pairs of one name. */
+export interface NamePairs {
+  readonly name: number;
+  n: number;
+  pairs: Uint32Array;
+}
+
+interface PairTable {
+  end: number;
+  live: number;
+  name: Uint32Array;
+  value: Uint32Array;
+  /** One row: the row itself. More: where the block is. */
+  at: Uint32Array;
+  n: Uint32Array;
+  /** The first `sorted` rows are in order. */
+  sorted: Uint32Array;
+  slots: Uint32Array;
+}
+
+interface RowList {
+  n: number;
+  sorted: number;
+  rows: Uint32Array;
+}
+
+export function newPostings(): Postings {
+  const rows = 1024;
+  return {
+    version: 0,
+    names: new Map(),
+    all: { n: 0, sorted: 0, rows: new Uint32Array(rows) },
+    pairs: {
+      end: 0,
+      live: 0,
+      name: new Uint32Array(rows),
+      value: new Uint32Array(rows),
+      at: new Uint32Array(rows),
+      n: new Uint32Array(rows),
+      sorted: new Uint32Array(rows),
+      slots: new Uint32Array(2 * rows),
+    },
+    pool: newWordPool(16 * 1024),
+  };
+}
+
+/** Adds a series: n words at `at`, name and value in turn. */
+export function addPostings(p: Postings, words: Uint32Array, at: number, n: number, row: number): void {
+  p.version++;
+  for (let i = at; i < at + n; i += 2) {
+    let pair = findPair(p, words[i]!, words[i + 1]!);
+    if (pair < 0) pair = addPair(p, words[i]!, words[i + 1]!);
+    addToPair(p, pair, row);
+  }
+  const all = p.all;
+  if (all.n === all.rows.length) {
+    const grown = new Uint32Array(Math.ceil(1.5 * all.n));
+    grown.set(all.rows);
+    all.rows = grown;
+  }
+  if (all.sorted === all.n && (all.n === 0 || all.rows[all.n - 1]! < row)) all.sorted++;
+  all.rows[all.n++] = row;
+}
+
+/** The number of a pair; -1: no series has it. */
+export function findPair(p: Postings, name: number, value: number): number {
+  const t = p.pairs;
+  const mask = t.slots.length - 1;
+  for (let i = hashPair(name, value) & mask; ; i = (i + 1) & mask) {
+    const found = t.slots[i]!;
+    if (found === 0) return -1;
+    if (t.name[found - 1] === name && t.value[found - 1] === value) return found - 1;
+  }
+}
+
+export function pairCount(p: Postings, pair: number): number {
+  return p.pairs.n[pair]!;
+}
+
+export function pairValue(p: Postings, pair: number): number {
+  return p.pairs.value[pair]!;
+}
+
+/** The rows of a pair in order. A view: valid until the next change. */
+export function pairRows(p: Postings, pair: number): Uint32Array {
+  const t = p.pairs;
+  const n = t.n[pair]!;
+  if (n === 1) return t.at.subarray(pair, pair + 1);
+  const at = t.at[pair]!;
+  const rows = p.pool.words.subarray(at, at + n);
+  if (t.sorted[pair]! < n) {
+    sortTail(rows, t.sorted[pair]!);
+    t.sorted[pair] = n;
+  }
+  return rows;
+}
+
+export function allRows(p: Postings): Uint32Array {
+  const rows = p.all.rows.subarray(0, p.all.n);
+  if (p.all.sorted < p.all.n) {
+    sortTail(rows, p.all.sorted);
+    p.all.sorted = p.all.n;
+  }
+  return rows;
+}
+
+/** Takes dead rows out of the lists of the given pairs and of the list of all; empty pairs and names go. */
+export function removeRows(p: Postings, pairs: Iterable<number>, dead: (row: number) => boolean): void {
+  p.version++;
+  const t = p.pairs;
+  let emptied = false;
+  for (const pair of pairs) {
+    const n = t.n[pair]!;
+    const rows = pairRows(p, pair);
+    let kept = 0;
+    let last = 0;
+    for (let i = 0; i < n; i++) {
+      if (dead(rows[i]!)) continue;
+      last = rows[i]!;
+      rows[kept++] = last;
+    }
+    if (kept === n) continue;
+    const block = t.at[pair]!;
+    if (n > 1) {
+      const old = capacity(n);
+      if (kept <= 1) freeWords(p.pool, block, old);
+      else if (capacity(kept) < old) {
+        const at = allocWords(p.pool, capacity(kept));
+        p.pool.words.copyWithin(at, block, block + kept);
+        freeWords(p.pool, block, old);
+        t.at[pair] = at;
+      }
+    }
+    if (kept === 1) t.at[pair] = last;
+    t.n[pair] = kept;
+    t.sorted[pair] = kept;
+    emptied ||= kept === 0;
+  }
+  const rows = allRows(p);
+  let kept = 0;
+  for (let i = 0; i < rows.length; i++) if (!dead(rows[i]!)) rows[kept++] = rows[i]!;
+  p.all.n = kept;
+  p.all.sorted = kept;
+  if (emptied) dropEmpty(p);
+}
+
+/** Pair numbers change: the live ones close ranks. */
+function dropEmpty(p: Postings): void {
+  const t = p.pairs;
+  let kept = 0;
+  p.names.clear();
+  t.slots.fill(0);
+  for (let i = 0; i < t.end; i++) {
+    if (t.n[i] === 0) continue;
+    t.name[kept] = t.name[i]!;
+    t.value[kept] = t.value[i]!;
+    t.at[kept] = t.at[i]!;
+    t.n[kept] = t.n[i]!;
+    t.sorted[kept] = t.sorted[i]!;
+    insertSlot(t, kept);
+    addToName(p, t.name[kept]!, kept);
+    kept++;
+  }
+  t.end = kept;
+}
+
+/** Gives every symbol the number that `to` has for it. */
+export function renumberPostings(p: Postings, to: Uint32Array): void {
+  p.version++;
+  const t = p.pairs;
+  for (let i = 0; i < t.end; i++) {
+    t.name[i] = to[t.name[i]!]!;
+    t.value[i] = to[t.value[i]!]!;
+  }
+  p.names.clear();
+  t.slots.fill(0);
+  for (let i = 0; i < t.end; i++) {
+    insertSlot(t, i);
+    addToName(p, t.name[i]!, i);
+  }
+}
+
+export function postingsBytes(p: Postings): number {
+  let bytes = p.pool.words.byteLength + p.all.rows.byteLength;
+  for (const column of Object.values(p.pairs)) if (ArrayBuffer.isView(column)) bytes += column.byteLength;
+  for (const name of p.names.values()) bytes += name.pairs.byteLength + 120;
+  return bytes;
+}
+
+function addPair(p: Postings, name: number, value: number): number {
+  const t = p.pairs;
+  if (t.end === t.name.length) growPairs(p);
+  const pair = t.end++;
+  t.name[pair] = name;
+  t.value[pair] = value;
+  t.n[pair] = 0;
+  t.sorted[pair] = 0;
+  insertSlot(t, pair);
+  addToName(p, name, pair);
+  return pair;
+}
+
+function addToName(p: Postings, name: number, pair: number): void {
+  let list = p.names.get(name);
+  if (list === undefined) p.names.set(name, (list = { name, n: 0, pairs: new Uint32Array(4) }));
+  if (list.n === list.pairs.length) {
+    const grown = new Uint32Array(2 * list.n);
+    grown.set(list.pairs);
+    list.pairs = grown;
+  }
+  list.pairs[list.n++] = pair;
+}
+
+function addToPair(p: Postings, pair: number, row: number): void {
+  const t = p.pairs;
+  const n = t.n[pair]!;
+  if (n === 0) t.at[pair] = row;
+  else {
+    let at = t.at[pair]!;
+    if (n === 1) {
+      const first = at;
+      at = allocWords(p.pool, capacity(2));
+      p.pool.words[at] = first;
+      t.at[pair] = at;
+    } else if (n === capacity(n)) {
+      const larger = allocWords(p.pool, capacity(n + 1));
+      p.pool.words.copyWithin(larger, at, at + n);
+      freeWords(p.pool, at, n);
+      at = larger;
+      t.at[pair] = at;
+    }
+    p.pool.words[at + n] = row;
+  }
+  const last = n === 0 ? 0 : n === 1 ? p.pool.words[t.at[pair]!]! : p.pool.words[t.at[pair]! + n - 1]!;
+  if (t.sorted[pair] === n && last < row) t.sorted[pair] = n + 1;
+  t.n[pair] = n + 1;
+}
+
+/** How many words the block of a list of n has: a power of two, so that it follows from n alone. */
+function capacity(n: number): number {
+  return blockWords(n <= 2 ? 2 : 2 ** (32 - Math.clz32(n - 1)));
+}
+
+function sortTail(rows: Uint32Array, sorted: number): void {
+  const tail = rows.slice(sorted).sort();
+  let i = sorted - 1;
+  let k = tail.length - 1;
+  for (let to = rows.length - 1; k >= 0; to--) {
+    if (i >= 0 && rows[i]! > tail[k]!) rows[to] = rows[i--]!;
+    else rows[to] = tail[k--]!;
+  }
+}
+
+function hashPair(name: number, value: number): number {
+  const h = Math.imul(Math.imul(name, 0x9e3779b1) ^ value, 0x85ebca6b);
+  return (h ^ (h >>> 15)) >>> 0;
+}
+
+function insertSlot(t: PairTable, pair: number): void {
+  const mask = t.slots.length - 1;
+  let i = hashPair(t.name[pair]!, t.value[pair]!) & mask;
+  while (t.slots[i] !== 0) i = (i + 1) & mask;
+  t.slots[i] = pair + 1;
+}
+
+function growPairs(p: Postings): void {
+  const t = p.pairs;
+  const grow = (old: Uint32Array): Uint32Array => {
+    const larger = new Uint32Array(2 * old.length);
+    larger.set(old);
+    return larger;
+  };
+  t.name = grow(t.name);
+  t.value = grow(t.value);
+  t.at = grow(t.at);
+  t.n = grow(t.n);
+  t.sorted = grow(t.sorted);
+  t.slots = new Uint32Array(2 * t.slots.length);
+  for (let i = 0; i < t.end; i++) insertSlot(t, i);
+}

@@ -1,0 +1,194 @@
+// The head as its readers see it.
+import {
+  METRIC_NAME,
+  compareText,
+  type ExemplarSeries,
+  type LabelQuery,
+  type Matcher,
+  type MetricMetadata,
+  type Querier,
+  type SelectHints,
+  type Selection,
+} from '@munjigi/model';
+import { buildSelection, captureRows, type Captured } from './capture.ts';
+import { overlaps } from './chunk-table.ts';
+import type { HeadState } from './state.ts';
+import type { Lease } from './leases.ts';
+import { compileTests, labelSymbol, matchRows, type Test } from './match.ts';
+import { allRows, findPair, pairRows, pairValue } from './postings.ts';
+import { labelsOfRow } from './series.ts';
+import { newSlicer, type Slicer } from './slicer.ts';
+import { NO_SYMBOL } from './symbol-table.ts';
+
+export function newQuerier(state: HeadState): Querier {
+  const lease = state.leases.open(state.clock.monotonic());
+  return {
+    select: (mint, maxt, matchers, hints) => select(state, lease, mint, maxt, matchers, hints),
+    labelNames: async (q) => ({ names: await labelNames(state, lease, q), warnings: [] }),
+    labelValues: async (name, q) => ({ values: await labelValues(state, lease, name, q), warnings: [] }),
+    exemplars: (mint, maxt, matchers) => exemplars(state, lease, mint, maxt, matchers),
+    async metadata(metric): Promise<MetricMetadata[]> {
+      lease.check();
+      return state.metadata.list(metric);
+    },
+    close: () => lease.close(),
+  };
+}
+
+async function select(
+  state: HeadState,
+  lease: Lease,
+  mint: number,
+  maxt: number,
+  matchers: readonly Matcher[],
+  hints?: SelectHints,
+): Promise<Selection> {
+  lease.check();
+  state.counters.selects++;
+  const slicer = newSlicer(state.clock, state.slice_ms);
+  const tests = compileTests(matchers);
+  const leave = await state.turns.share();
+  try {
+    const { captured } = await matchAndCapture(state, tests, mint, maxt, hints?.labelsOnly !== true, slicer);
+    lease.check();
+    // Symbols and chunk addresses are copied: only the symbol table must stay what it is until the order is known.
+    return await buildSelection(
+      captured,
+      state.symbols,
+      state.slots.buffers,
+      hints?.limit ?? 0,
+      lease.flag,
+      slicer,
+    );
+  } finally {
+    leave();
+  }
+}
+
+/** Matches outside a capture, then captures; matches again inside when series were added in between. */
+async function matchAndCapture(
+  state: HeadState,
+  tests: readonly Test[],
+  mint: number,
+  maxt: number,
+  withChunks: boolean,
+  slicer: Slicer,
+): Promise<{ captured: Captured }> {
+  const version = state.postings.version;
+  let rows = await matchRows(state, tests, slicer);
+  const end = await state.turns.capture();
+  try {
+    if (state.postings.version !== version) rows = await matchRows(state, tests, slicer);
+    return { captured: await captureRows(state, rows, mint, maxt, withChunks, slicer) };
+  } finally {
+    end();
+  }
+}
+
+/** Rows that match one of the selectors (none: all rows) and have samples in the range. */
+async function rowsOf(state: HeadState, q: LabelQuery, slicer: Slicer): Promise<number[]> {
+  const found = new Set<number>();
+  const selectors = q.matchers.length === 0 ? [[]] : q.matchers;
+  for (const matchers of selectors)
+    for (const row of await matchRows(state, compileTests(matchers), slicer)) {
+      if (slicer.due()) await slicer.rest();
+      if (overlaps(state, row, q.mint, q.maxt)) found.add(row);
+    }
+  return [...found];
+}
+
+/** Whether the range takes in all that the head has, so that no series has to be looked at. */
+function coversAll(state: HeadState, q: LabelQuery): boolean {
+  return q.mint <= state.mint && q.maxt >= state.maxt;
+}
+
+async function labelNames(state: HeadState, lease: Lease, q: LabelQuery): Promise<string[]> {
+  lease.check();
+  const slicer = newSlicer(state.clock, state.slice_ms);
+  const leave = await state.turns.share();
+  try {
+    const names = new Set<number>();
+    if (q.matchers.length === 0 && coversAll(state, q))
+      for (const name of state.postings.names.keys()) names.add(name);
+    else
+      for (const row of await rowsOf(state, q, slicer)) {
+        const at = state.series.labelsAt[row]!;
+        for (let i = 0; i < state.series.labelCount[row]!; i++)
+          names.add(state.series.labels.words[at + 2 * i]!);
+      }
+    return sortedTexts(state, names, q.limit);
+  } finally {
+    leave();
+  }
+}
+
+async function labelValues(state: HeadState, lease: Lease, name: string, q: LabelQuery): Promise<string[]> {
+  lease.check();
+  const slicer = newSlicer(state.clock, state.slice_ms);
+  const leave = await state.turns.share();
+  try {
+    const symbol = state.symbols.find(name);
+    const pairs = symbol === NO_SYMBOL ? undefined : state.postings.names.get(symbol);
+    if (pairs === undefined) return [];
+    const values = new Set<number>();
+    if (q.matchers.length > 0)
+      for (const row of await rowsOf(state, q, slicer)) {
+        const value = labelSymbol(state.series, row, symbol);
+        if (value !== NO_SYMBOL) values.add(value);
+      }
+    else
+      for (let i = 0; i < pairs.n; i++) {
+        if (slicer.due()) await slicer.rest();
+        const pair = pairs.pairs[i]!;
+        if (
+          coversAll(state, q) ||
+          pairRows(state.postings, pair).some((row) => overlaps(state, row, q.mint, q.maxt))
+        )
+          values.add(pairValue(state.postings, pair));
+      }
+    return sortedTexts(state, values, q.limit);
+  } finally {
+    leave();
+  }
+}
+
+function sortedTexts(state: HeadState, symbols: Iterable<number>, limit: number): string[] {
+  const texts = [...symbols].map((symbol) => state.symbols.text(symbol)).sort(compareText);
+  return limit > 0 ? texts.slice(0, limit) : texts;
+}
+
+async function exemplars(
+  state: HeadState,
+  lease: Lease,
+  mint: number,
+  maxt: number,
+  matchers: readonly (readonly Matcher[])[],
+): Promise<ExemplarSeries[]> {
+  lease.check();
+  const slicer = newSlicer(state.clock, state.slice_ms);
+  const leave = await state.turns.share();
+  try {
+    const out: ExemplarSeries[] = [];
+    const rows = new Set<number>();
+    for (const selector of matchers)
+      for (const row of await matchRows(state, compileTests(selector), slicer)) rows.add(row);
+    for (const [row, list] of state.exemplars.inRange(mint, maxt))
+      if (rows.has(row)) out.push({ labels: labelsOfRow(state.series, state.symbols, row), exemplars: list });
+    return out;
+  } finally {
+    leave();
+  }
+}
+
+/** How many series a metric has; 0: none. */
+export function seriesOfMetric(state: HeadState, metric: string): number {
+  const name = state.symbols.find(METRIC_NAME);
+  const value = state.symbols.find(metric);
+  if (name === NO_SYMBOL || value === NO_SYMBOL) return 0;
+  const pair = findPair(state.postings, name, value);
+  return pair < 0 ? 0 : pairRows(state.postings, pair).length;
+}
+
+export function publishedSeries(state: HeadState): number {
+  return allRows(state.postings).length;
+}

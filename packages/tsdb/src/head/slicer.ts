@@ -1,0 +1,26 @@
+// Long loops give other work of the thread a turn every few ms.
+import type { Clock } from '@munjigi/env';
+
+export interface Slicer {
+  /** Counts one step; true when it is time to rest. */
+  due(): boolean;
+  rest(): Promise<void>;
+}
+
+const STEPS_PER_LOOK = 128;
+
+export function newSlicer(clock: Clock, slice_ms: number): Slicer {
+  let until = clock.monotonic() + slice_ms;
+  let steps = 0;
+  return {
+    due(): boolean {
+      // With a slice of 0 every step rests: tests put commits between any two steps.
+      if (slice_ms === 0) return true;
+      return ++steps % STEPS_PER_LOOK === 0 && clock.monotonic() >= until;
+    },
+    async rest(): Promise<void> {
+      await clock.yield();
+      until = clock.monotonic() + slice_ms;
+    },
+  };
+}

@@ -1,0 +1,168 @@
+// The writer's side of model/symbols.ts: text to number through an open-addressing table over typed arrays, text bytes in shared
+// pages. Only ever appended to. When most of a table is dead (series went away), the head makes a new one with another
+// `table` number and renumbers; readers that still hold the old pages keep them alive as long as they like.
+import {
+  SYMBOL_PAGE_BYTES,
+  SYMBOLS_PER_INDEX_PAGE,
+  decodeUtf8,
+  encodeUtf8,
+  type SymbolPages,
+} from '@munjigi/model';
+
+/** A label name or value longer than this is refused. */
+export const MAX_SYMBOL_BYTES: number = 1024 * 1024;
+export const NO_SYMBOL = 0xffffffff;
+
+export interface SymbolTable {
+  readonly table: number;
+  count(): number;
+  /** Bytes of text and their length words. */
+  bytes(): number;
+  /** NO_SYMBOL when it is not there. */
+  find(text: string): number;
+  /** Finds or adds; NO_SYMBOL when the text is over MAX_SYMBOL_BYTES. */
+  add(text: string): number;
+  text(symbol: number): string;
+  byteLength(symbol: number): number;
+  /** Order of the texts' UTF-8 bytes. */
+  compare(a: number, b: number): number;
+  startsWith(symbol: number, prefix: Uint8Array): boolean;
+  pages(): SymbolPages;
+}
+
+export function newSymbolTable(table: number): SymbolTable {
+  const index: SharedArrayBuffer[] = [];
+  const data: SharedArrayBuffer[] = [];
+  const indexWords: Uint32Array[] = [];
+  const dataBytes: Uint8Array[] = [];
+  let count = 0;
+  let used = 0;
+  let next = SYMBOL_PAGE_BYTES;
+  let slots = new Uint32Array(1024);
+  let hashes = new Uint32Array(512);
+  let scratch = new Uint8Array(1024);
+  let shared: SymbolPages = { count: 0, index: [], data: [], table };
+
+  /** Encodes into scratch; returns the length. */
+  function encode(text: string): number {
+    if (3 * text.length > scratch.length) scratch = new Uint8Array(6 * text.length);
+    return encodeUtf8(text, scratch, 0);
+  }
+
+  function place(symbol: number): { bytes: Uint8Array; at: number; length: number } {
+    const words = indexWords[Math.floor(symbol / SYMBOLS_PER_INDEX_PAGE)]!;
+    const entry = (symbol % SYMBOLS_PER_INDEX_PAGE) * 2;
+    const bytes = dataBytes[words[entry]!]!;
+    const at = words[entry + 1]!;
+    const length = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    return { bytes, at: at + 4, length };
+  }
+
+  function same(symbol: number, length: number): boolean {
+    const p = place(symbol);
+    if (p.length !== length) return false;
+    for (let i = 0; i < length; i++) if (p.bytes[p.at + i] !== scratch[i]) return false;
+    return true;
+  }
+
+  function lookup(length: number, hash: number): number {
+    const mask = slots.length - 1;
+    for (let i = hash & mask; ; i = (i + 1) & mask) {
+      const found = slots[i]!;
+      if (found === 0) return NO_SYMBOL;
+      if (hashes[found - 1] === hash && same(found - 1, length)) return found - 1;
+    }
+  }
+
+  function insert(symbol: number, hash: number): void {
+    const mask = slots.length - 1;
+    let i = hash & mask;
+    while (slots[i] !== 0) i = (i + 1) & mask;
+    slots[i] = symbol + 1;
+  }
+
+  function store(length: number): void {
+    if (next + 4 + length > SYMBOL_PAGE_BYTES) {
+      data.push(new SharedArrayBuffer(SYMBOL_PAGE_BYTES));
+      dataBytes.push(new Uint8Array(data.at(-1)!));
+      next = 0;
+    }
+    if (count % SYMBOLS_PER_INDEX_PAGE === 0) {
+      index.push(new SharedArrayBuffer(SYMBOL_PAGE_BYTES));
+      indexWords.push(new Uint32Array(index.at(-1)!));
+    }
+    const bytes = dataBytes.at(-1)!;
+    for (let k = 0; k < 4; k++) bytes[next + k] = length >>> (8 * k);
+    bytes.set(scratch.subarray(0, length), next + 4);
+    const words = indexWords.at(-1)!;
+    const entry = (count % SYMBOLS_PER_INDEX_PAGE) * 2;
+    words[entry] = data.length - 1;
+    words[entry + 1] = next;
+    next += 4 + length;
+    used += 4 + length;
+  }
+
+  return {
+    table,
+    count: () => count,
+    bytes: () => used,
+    find(text): number {
+      const length = encode(text);
+      return lookup(length, hashBytes(scratch, length));
+    },
+    add(text): number {
+      const length = encode(text);
+      if (length > MAX_SYMBOL_BYTES) return NO_SYMBOL;
+      const hash = hashBytes(scratch, length);
+      const found = lookup(length, hash);
+      if (found !== NO_SYMBOL) return found;
+      store(length);
+      const symbol = count++;
+      if (symbol === hashes.length) {
+        const grown = new Uint32Array(2 * hashes.length);
+        grown.set(hashes);
+        hashes = grown;
+        slots = new Uint32Array(2 * slots.length);
+        for (let s = 0; s < symbol; s++) insert(s, hashes[s]!);
+      }
+      hashes[symbol] = hash;
+      insert(symbol, hash);
+      return symbol;
+    },
+    text(symbol): string {
+      const p = place(symbol);
+      return decodeUtf8(p.bytes, p.at, p.at + p.length);
+    },
+    byteLength: (symbol) => place(symbol).length,
+    compare(a, b): number {
+      if (a === b) return 0;
+      const p = place(a);
+      const q = place(b);
+      const n = Math.min(p.length, q.length);
+      for (let i = 0; i < n; i++) {
+        const d = p.bytes[p.at + i]! - q.bytes[q.at + i]!;
+        if (d !== 0) return d;
+      }
+      return p.length - q.length;
+    },
+    startsWith(symbol, prefix): boolean {
+      const p = place(symbol);
+      if (p.length < prefix.length) return false;
+      for (let i = 0; i < prefix.length; i++) if (p.bytes[p.at + i] !== prefix[i]) return false;
+      return true;
+    },
+    pages(): SymbolPages {
+      if (shared.count !== count) shared = { count, index: [...index], data: [...data], table };
+      return shared;
+    },
+  };
+}
+
+/** FNV-1a with a final mix: short texts that differ in the last byte must not be neighbours. */
+function hashBytes(b: Uint8Array, n: number): number {
+  let h = 0x811c9dc5;
+  for (let i = 0; i < n; i++) h = Math.imul(h ^ b[i]!, 0x01000193);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
