@@ -15,10 +15,10 @@ const CONTRACTS = {
   workers: workersContract,
 };
 
-describe.each(WORLDS)('$name', ({ make }) => {
+describe.each(WORLDS)('$name', (maker) => {
   let world: TestWorld;
   beforeEach(() => {
-    world = make();
+    world = maker.make();
   });
   afterEach(() => world.close());
   for (const [part, contract] of Object.entries(CONTRACTS))

@@ -15,6 +15,8 @@ const KEEP_ALIVE_MS = 65_000;
 const CONNECTIONS_MAX = 1024;
 /** How long `close` waits for running answers before it ends them. */
 const CLOSE_GRACE_MS = 10_000;
+/** How long the rest of a body that is too large is read and dropped. */
+const LINGER_MS = 1000;
 /** Smaller bodies are not worth compressing. */
 const COMPRESS_MIN_BYTES = 1400;
 const COMPRESSED_TYPE =
@@ -99,8 +101,7 @@ async function answer(
   if (parsed === null) return refuse(outgoing, 400, 'malformed request target');
   const body = await readBody(incoming);
   if (body === 'gone') return;
-  if (body === 'too large')
-    return refuse(outgoing, 413, `the body is over the limit of ${REQUEST_BODY_MAX_BYTES} bytes`, true);
+  if (body === 'too large') return tooLarge(incoming, outgoing);
   const headers = Object.create(null) as Record<string, string>;
   for (const [name, value] of Object.entries(incoming.headers))
     if (value !== undefined) headers[name] = typeof value === 'string' ? value : value.join(', ');
@@ -204,11 +205,26 @@ async function stream(
   outgoing.end();
 }
 
-function refuse(outgoing: http.ServerResponse, status: number, text: string, close = false): void {
+/** A client that is still sending would miss the answer if the connection just closed: it may go on for a moment, unheard. */
+async function tooLarge(incoming: http.IncomingMessage, outgoing: http.ServerResponse): Promise<void> {
+  outgoing.writeHead(413, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
+  outgoing.write(`the body is over the limit of ${REQUEST_BODY_MAX_BYTES} bytes\n`);
+  incoming.resume();
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, LINGER_MS);
+    for (const event of ['end', 'close', 'error'])
+      incoming.on(event, () => {
+        clearTimeout(timer);
+        resolve();
+      });
+  });
+  outgoing.end();
+}
+
+function refuse(outgoing: http.ServerResponse, status: number, text: string): void {
   outgoing.writeHead(status, {
     'content-type': 'text/plain; charset=utf-8',
     'content-length': Buffer.byteLength(text) + 1,
-    ...(close ? { connection: 'close' } : {}),
   });
   outgoing.end(`${text}\n`);
 }
