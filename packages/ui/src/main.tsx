@@ -48,9 +48,23 @@ const GATE: MantineColorsTuple = [
   '#1f5583',
 ];
 
+/** Mantine's greys of the dark scheme, in the tint of app.css. */
+const DARK: MantineColorsTuple = [
+  '#dfe5ec',
+  '#b8c1cc',
+  '#97a2b0',
+  '#6b7684',
+  '#3a434e',
+  '#2d353f',
+  '#20262e',
+  '#1a1f26',
+  '#161b21',
+  '#12161b',
+];
+
 const theme = createTheme({
   primaryColor: 'gate',
-  colors: { gate: GATE },
+  colors: { gate: GATE, dark: DARK },
   primaryShade: { light: 8, dark: 6 },
   defaultRadius: 'sm',
   fontFamily:

@@ -30,15 +30,11 @@ export function RouteTable(props: {
               <th scope="col" className="col-line">
                 Errors
               </th>
-              <th scope="col" className="num">
-                p50
-              </th>
+              <th scope="col">p50</th>
               <th scope="col" className="col-line">
                 p95
               </th>
-              <th scope="col" className="num">
-                p99
-              </th>
+              <th scope="col">p99</th>
               <th scope="col" className="col-split">
                 Upstreams
               </th>
@@ -76,28 +72,28 @@ function Row(props: { row: RouteRow; window_s: number }): ReactNode {
         ) : null}
         <span className="route-match mono dim">{matchText(row)}</span>
       </th>
-      <td data-label="Requests/s" className="col-line">
+      <td data-label="Requests/s" className="col-line col-half">
         <Link to={queryLink(exprs.rate)} className="figure">
           {idle ? <span className="dim">idle</span> : printRate(row.rate)}
         </Link>
         <Sparkline line={row.rateLine} floor={0.1} />
       </td>
-      <td data-label="Errors" className="col-line">
+      <td data-label="Errors" className="col-line col-half">
         <Link to={queryLink(exprs.errors)} className={`figure tone-text-${tone}`}>
           {row.errorShare === null ? <span className="dim">-</span> : printPercent(row.errorShare)}
         </Link>
         <Sparkline line={row.errorLine} tone="bad" floor={0.02} />
       </td>
-      <td data-label="p50" className="num">
+      <td data-label="p50" className="col-third">
         <Latency seconds={row.p50_s} />
       </td>
-      <td data-label="p95" className="col-line">
+      <td data-label="p95" className="col-line col-third">
         <Link to={queryLink(exprs.latency)} className="figure">
           <Latency seconds={row.p95_s} />
         </Link>
         <Sparkline line={row.p95Line} floor={0.001} />
       </td>
-      <td data-label="p99" className="num">
+      <td data-label="p99" className="col-third">
         <Latency seconds={row.p99_s} />
       </td>
       <td data-label="Upstreams" className="col-split">

@@ -91,7 +91,12 @@ function options(
       y: p.stacked ? { range: (_u, _min, max) => uPlot.rangeNum(0, max > 0 ? max : 1, 0.1, true) } : {},
     },
     axes: [
-      { ...axis, space: 70, values: (_u, splits, _axis, _space, step) => axisLabels(splits, step, p.zone) },
+      {
+        ...axis,
+        size: 34,
+        space: 70,
+        values: (_u, splits, _axis, _space, step) => axisLabels(splits, step, p.zone),
+      },
       {
         ...axis,
         values: (_u, splits) => axisValues(splits),

@@ -23,6 +23,7 @@ export function MetricExplorer(props: {
       size="lg"
       transitionProps={{ duration: 0 }}
       closeButtonProps={{ 'aria-label': 'Close' }}
+      overlayProps={{ backgroundOpacity: 0.35 }}
     >
       {props.opened ? <Names onPick={props.onPick} /> : null}
     </Modal>

@@ -13,7 +13,7 @@ import { after, every, now_ms } from '../browser.ts';
 import { retryNow, useContact } from '../connection.ts';
 import { printAgo } from '../duration.ts';
 import { Icon, type IconName } from '../icons.tsx';
-import { printClock, type Zone } from '../instant.ts';
+import { printClock } from '../instant.ts';
 import { Link, navigate, usePlace } from '../router.tsx';
 import { useSettings } from '../settings.tsx';
 import { FOCUS_EDITOR } from './focus-editor.ts';
@@ -92,19 +92,6 @@ function isAt(path: string, page: string): boolean {
 function SettingsMenu(): ReactNode {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const { zone, setZone } = useSettings();
-  const choice = <V extends string>(value: V, current: V, set: (v: V) => void, text: string): ReactNode => (
-    <Menu.Item
-      key={value}
-      role="menuitemradio"
-      aria-checked={value === current}
-      onClick={() => set(value)}
-      leftSection={
-        <span className="menu-tick">{value === current ? <Icon name="check" size={14} /> : null}</span>
-      }
-    >
-      {text}
-    </Menu.Item>
-  );
   return (
     <Menu position="bottom-end" shadow="md" width={190} transitionProps={{ duration: 0 }}>
       <Menu.Target>
@@ -114,13 +101,17 @@ function SettingsMenu(): ReactNode {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>Theme</Menu.Label>
-        {choice<MantineColorScheme>('auto', colorScheme, setColorScheme, 'Like the system')}
-        {choice<MantineColorScheme>('light', colorScheme, setColorScheme, 'Light')}
-        {choice<MantineColorScheme>('dark', colorScheme, setColorScheme, 'Dark')}
+        <Menu.RadioGroup value={colorScheme} onChange={(v) => setColorScheme(v as MantineColorScheme)}>
+          <Menu.RadioItem value="auto">Like the system</Menu.RadioItem>
+          <Menu.RadioItem value="light">Light</Menu.RadioItem>
+          <Menu.RadioItem value="dark">Dark</Menu.RadioItem>
+        </Menu.RadioGroup>
         <Menu.Divider />
         <Menu.Label>Times</Menu.Label>
-        {choice<Zone>('utc', zone, setZone, 'UTC')}
-        {choice<Zone>('local', zone, setZone, 'Local')}
+        <Menu.RadioGroup value={zone} onChange={(v) => setZone(v === 'local' ? 'local' : 'utc')}>
+          <Menu.RadioItem value="utc">UTC</Menu.RadioItem>
+          <Menu.RadioItem value="local">Local</Menu.RadioItem>
+        </Menu.RadioGroup>
       </Menu.Dropdown>
     </Menu>
   );
@@ -161,6 +152,7 @@ function Help(props: { opened: boolean; onClose: () => void }): ReactNode {
       centered
       transitionProps={{ duration: 0 }}
       closeButtonProps={{ 'aria-label': 'Close' }}
+      overlayProps={{ backgroundOpacity: 0.35 }}
     >
       <dl className="keys">
         {SHORTCUTS.map((s) => (

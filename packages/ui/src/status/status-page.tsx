@@ -1,8 +1,10 @@
 // What runs: version, runtime, flags, and what the store is full of.
-import { useCallback, type ReactNode } from 'react';
+import { type ReactNode } from 'react';
 import { callApi, ApiError } from '../api.ts';
+import { printInstant, type Zone } from '../instant.ts';
 import { printCount } from '../number.ts';
 import { usePoll } from '../poll.ts';
+import { useSettings } from '../settings.tsx';
 import { useTitle } from '../title.ts';
 
 const PERIOD_ms = 30_000;
@@ -32,8 +34,8 @@ interface Top {
 
 export function StatusPage(): ReactNode {
   useTitle('Status');
-  const load = useCallback(loadStatus, []);
-  const { data, error } = usePoll(load, PERIOD_ms);
+  const { zone } = useSettings();
+  const { data, error } = usePoll(loadStatus, PERIOD_ms);
   return (
     <div className="page">
       <div className="page-head">
@@ -59,9 +61,10 @@ export function StatusPage(): ReactNode {
           <div className="cards cards-2">
             <PairsCard title="Build" pairs={data.build} />
             <PairsCard title="Runtime" pairs={data.runtime} />
+            <PairsCard title="Head" pairs={data.store === null ? null : headPairs(data.store, zone)} />
+            <PairsCard title="Flags" pairs={data.flags} />
           </div>
           {data.store === null ? null : <StoreCards store={data.store} />}
-          <PairsCard title="Flags" pairs={data.flags} />
         </>
       )}
     </div>
@@ -71,15 +74,22 @@ export function StatusPage(): ReactNode {
 function StoreCards(props: { store: Store }): ReactNode {
   const { store } = props;
   return (
-    <>
-      <PairsCard title="Head" pairs={store.headStats ?? null} />
-      <div className="cards cards-2">
-        <TopCard title="Series by metric" top={store.seriesCountByMetricName} />
-        <TopCard title="Series by label pair" top={store.seriesCountByLabelValuePair} />
-        <TopCard title="Values by label" top={store.labelValueCountByLabelName} />
-        <TopCard title="Bytes by label" top={store.memoryInBytesByLabelName} />
-      </div>
-    </>
+    <div className="cards cards-2">
+      <TopCard title="Series by metric" top={store.seriesCountByMetricName} />
+      <TopCard title="Series by label pair" top={store.seriesCountByLabelValuePair} />
+      <TopCard title="Values by label" top={store.labelValueCountByLabelName} />
+      <TopCard title="Bytes by label" top={store.memoryInBytesByLabelName} />
+    </div>
+  );
+}
+
+/** The head's numbers, its times readable. */
+function headPairs(store: Store, zone: Zone): Pairs {
+  return Object.fromEntries(
+    Object.entries(store.headStats ?? {}).map(([name, v]) => [
+      name,
+      /Time$/.test(name) ? printInstant(v, zone) : printCount(v),
+    ]),
   );
 }
 
