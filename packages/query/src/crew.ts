@@ -5,12 +5,15 @@ import { errorReply, type QueryReply, type QueryRequest } from './request.ts';
 /** What a worker is told once. */
 export interface WorkerSettings {
   readonly lookback_ms: number;
+  readonly subqueryStep_ms: number;
   readonly maxSamples: number;
   readonly maxBytes: number;
 }
 
 /** What a worker is told for each query. */
 export interface QueryCall {
+  /** For `cancel` messages: unique in the pool's life. */
+  readonly id: number;
   readonly request: QueryRequest;
   /** The budget's cells, shared by all threads that work for this query. */
   readonly state: Int32Array;
@@ -20,10 +23,18 @@ export interface QueryCall {
 export interface Crew {
   /** Whether any worker can take a query. */
   readonly ready: boolean;
-  /** Gives a query to the worker with the fewest. `end` ends that worker: for one that hangs. */
-  run(call: QueryCall): { readonly reply: Promise<QueryReply>; end(): void };
+  /** Gives a query to the worker with the fewest. */
+  run(call: QueryCall): CrewRun;
   /** Ends all threads. */
   close(): Promise<void>;
+}
+
+export interface CrewRun {
+  readonly reply: Promise<QueryReply>;
+  /** Tells the worker that nobody waits: it notices between two messages, where the budget's cell is for a busy one. */
+  cancel(): void;
+  /** Ends the worker: for one that hangs. */
+  end(): void;
 }
 
 /** A worker that ends sooner than this after its start is replaced only after this pause. */
@@ -92,11 +103,16 @@ export function startCrew(
           });
         })
         .finally(() => thread.running--);
-      return { reply, end: () => void thread.worker.terminate() };
+      return {
+        reply,
+        cancel: () => thread.caller.send('cancel', { id: call.id }),
+        end: () => void thread.worker.terminate(),
+      };
     },
     async close() {
       closed = true;
-      await Promise.all(members.map(({ thread }) => thread?.worker.terminate()));
+      const threads = members.map(({ thread }) => thread).filter((thread) => thread !== null);
+      await Promise.all(threads.map(({ worker }) => worker.terminate()));
     },
   };
 }

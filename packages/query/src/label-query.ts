@@ -8,50 +8,67 @@ import {
   SymbolReader,
   type Labels,
   type Matcher,
-  type Queryable,
   type Querier,
   type Selection,
 } from '@munjigi/model';
 import { parse, parseSelector, printParseError, walk, type Expr } from '@munjigi/promql';
-import { RequestError, successBody, type QueryRequest, type SeriesChoice } from './request.ts';
+import {
+  NO_COST,
+  RequestError,
+  successBody,
+  TRUNCATED,
+  type QueryReply,
+  type QueryRequest,
+  type SeriesChoice,
+} from './request.ts';
 
 type LabelRequest = Extract<
   QueryRequest,
   { kind: 'series' | 'labels' | 'values' | 'metadata' | 'exemplars' }
 >;
 
-const TRUNCATED = 'results truncated due to limit';
-
-/** The envelope as bytes. Throws RequestError for a wrong selector. */
+/** Throws RequestError for a wrong selector. */
 export async function answerLabels(
   request: LabelRequest,
-  storage: Queryable,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const querier = storage.querier();
+  openQuerier: (copied: (bytes: number) => void) => Querier,
+): Promise<QueryReply> {
+  let copiedBytes = 0;
+  const querier = openQuerier((bytes) => (copiedBytes += bytes));
   try {
-    switch (request.kind) {
-      case 'series':
-        return await series(request, querier);
-      case 'labels':
-      case 'values':
-        return await names(request, querier);
-      case 'metadata':
-        return await metadata(request, querier);
-      case 'exemplars':
-        return await exemplars(request, querier);
-    }
+    const body = await bodyFor(request, querier);
+    return { status: 200, body, error: null, cost: { ...NO_COST, copiedBytes } };
   } finally {
     querier.close();
   }
 }
 
+function bodyFor(request: LabelRequest, querier: Querier): Promise<Uint8Array<ArrayBuffer>> {
+  switch (request.kind) {
+    case 'series':
+      return series(request, querier);
+    case 'labels':
+    case 'values':
+      return names(request, querier);
+    case 'metadata':
+      return metadata(request, querier);
+    case 'exemplars':
+      return exemplars(request, querier);
+  }
+}
+
+/** How the parser refuses a selector that everything matches; the API has its own words for it. */
+const EMPTY_SELECTOR = 'vector selector must contain at least one non-empty matcher';
+
 /** `match[]` texts as matchers; an empty one would select everything and is refused. */
 export function readSelectors(match: readonly string[]): Matcher[][] {
   return match.map((text) => {
     const read = parseSelector(text);
-    if ('errors' in read)
-      throw new RequestError('bad_data', `invalid parameter "match[]": ${printParseError(read.errors[0]!)}`);
-    return [...read.matchers];
+    if ('matchers' in read) return [...read.matchers];
+    const [error] = read.errors;
+    const reason = error!.message.startsWith(EMPTY_SELECTOR)
+      ? 'match[] must contain at least one non-empty matcher'
+      : printParseError(error!);
+    throw new RequestError('bad_data', `invalid parameter "match[]": ${reason}`);
   });
 }
 

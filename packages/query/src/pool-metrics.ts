@@ -29,8 +29,8 @@ export function createPoolMetrics(limits: { maxConcurrency: number }, active: ()
     .counter('munjigi_query_copied_bytes_total', 'Bytes copied between threads for queries.')
     .with();
   const shares = registry.counter(
-    'munjigi_query_pieces_total',
-    'Jobs that queries were cut into, by who ran them.',
+    'munjigi_query_shares_total',
+    'Shares that fragments of queries were cut into, by who ran them.',
   );
   const own = shares.with({ worker: 'own' });
   const other = shares.with({ worker: 'other' });

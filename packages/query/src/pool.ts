@@ -4,7 +4,7 @@ import type { Env, Port, Timer } from '@munjigi/env';
 import type { MetricFamily } from '@munjigi/model';
 import { BUDGET } from '@munjigi/promql';
 import { NO_ACTIVE_LOG, openActiveLog } from './active-log.ts';
-import { startCrew } from './crew.ts';
+import { startCrew, type CrewRun } from './crew.ts';
 import { createPoolMetrics } from './pool-metrics.ts';
 import { errorReply, type QueryReply, type QueryRequest } from './request.ts';
 
@@ -23,6 +23,8 @@ export interface QueryPoolOptions {
   readonly maxBytes: number;
   /** query.lookback-delta. */
   readonly lookback_ms: number;
+  /** Step of subqueries that name none (global.evaluation_interval). */
+  readonly subqueryStep_ms: number;
   /** Where Prometheus' `queries.active` is kept; absent: nowhere. */
   readonly activeQueryLogPath?: string;
 }
@@ -35,6 +37,7 @@ export const QUERY_POOL_DEFAULTS: QueryPoolOptions = {
   maxSamples: 50_000_000,
   maxBytes: 2_000_000_000,
   lookback_ms: 300_000,
+  subqueryStep_ms: 60_000,
 };
 
 export interface QueryPool {
@@ -56,7 +59,7 @@ interface Entry {
   readonly state: Int32Array;
   readonly arrived_ms: number;
   phase: 'query queue' | 'expression evaluation';
-  end: (() => void) | null;
+  run: CrewRun | null;
   stop(why: Stopped): void;
   reply(reply: QueryReply): void;
 }
@@ -79,6 +82,7 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
     ready: () => next(),
   });
   let closed = false;
+  let nextId = 1;
 
   const run = async (entry: Entry): Promise<void> => {
     const { request, state } = entry;
@@ -87,9 +91,8 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
     running.add(entry);
     const leave = 'query' in request ? active.enter(request.query) : () => {};
     try {
-      const { reply, end } = crew.run({ request, state, queued_ms });
-      entry.end = end;
-      const answer = await reply;
+      entry.run = crew.run({ id: nextId++, request, state, queued_ms });
+      const answer = await entry.run.reply;
       metrics.finished(answer.cost, queued_ms);
       if (answer.error?.errorType === 'unavailable') metrics.rejected('worker_died');
       entry.reply(answer);
@@ -117,12 +120,13 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
   const stop = (entry: Entry, why: Stopped): void => {
     queue.delete(entry);
     Atomics.store(entry.state, BUDGET.cancelled, 1);
+    entry.run?.cancel();
     if (why !== 'closed') metrics.rejected(why);
     if (why !== 'closed' && running.has(entry))
       clock.after(CANCEL_GRACE_MS, () => {
         if (!running.has(entry)) return;
         log.error('a query worker does not react to a cancelled query and is ended', {});
-        entry.end?.();
+        entry.run?.end();
       });
     entry.reply(stoppedReply(why, entry.phase));
   };
@@ -137,7 +141,7 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
           state: new Int32Array(new SharedArrayBuffer(4 * BUDGET.cells)),
           arrived_ms: clock.monotonic(),
           phase: 'query queue',
-          end: null,
+          run: null,
           stop: (why) => stop(entry, why),
           reply: (reply) => {
             timer?.cancel();

@@ -93,6 +93,9 @@ export const NO_COST: QueryCost = {
   sharesElsewhere: 0,
 };
 
+/** The warning of an answer that `limit` has cut. */
+export const TRUNCATED = 'results truncated due to limit';
+
 /** An error that reaches the one who asked, as it is. */
 export class RequestError extends Error {
   readonly errorType: ErrorType;

@@ -19,8 +19,11 @@ export function shareOut(f: Fragment, s: Selection, workers: number): number[] {
   const shares = Math.max(1, Math.min(workers, Math.floor(total / SHARE_FROM_UNITS), count));
   const bounds = [0];
   for (let k = 1, i = 0; k < shares; k++) {
-    while (upTo[i]! < (total * k) / shares) i++;
-    bounds.push(Math.max(bounds[k - 1]!, i));
+    const target = (total * k) / shares;
+    while (upTo[i]! < target) i++;
+    // The nearer of the two places around the target.
+    const nearer = i > 0 && target - upTo[i - 1]! < upTo[i]! - target ? i - 1 : i;
+    bounds.push(Math.max(bounds[k - 1]!, nearer));
   }
   bounds.push(count);
   return bounds;

@@ -1,0 +1,99 @@
+// A query worker: the one place that joins PromQL to storage readers. It answers main, reads the store's pages itself, asks the store's
+// thread for selections only, and runs shares of other workers' queries.
+import { joinPort, moving, type Env, type Port } from '@munjigi/env';
+import type { Selection } from '@munjigi/model';
+import { runFragment, type Budget, type Fragment, type FragmentPartial } from '@munjigi/promql';
+import { openChunkReader } from '@munjigi/tsdb';
+import type { QueryCall, WorkerSettings } from './crew.ts';
+import { answer, type Evaluator } from './evaluate.ts';
+import type { Peer, PeerRun } from './fragment-io.ts';
+import { errorReply, type QueryReply } from './request.ts';
+import { copySelection, movableColumns, remoteQueryable, type RemoteQueryable } from './storage-port.ts';
+import { createTurns } from './turns.ts';
+
+/** A share of another worker's query. */
+interface ShareCall {
+  readonly fragment: Fragment;
+  readonly selection: Selection;
+  readonly budget: Budget;
+}
+
+/** What a worker thread runs. */
+export function run(env: Env, parent: Port, settings: WorkerSettings): void {
+  const turns = createTurns(env.clock);
+  const reader = openChunkReader();
+  const peers = new Map<number, Peer>();
+  /** Queries that run, by id: what is called when nobody waits for them any more. */
+  const cancels = new Map<number, () => void>();
+  let storage: RemoteQueryable | null = null;
+  const evaluator: Evaluator = {
+    clock: env.clock,
+    turns,
+    reader,
+    querier: (copied) => {
+      if (storage === null) throw new Error('a query came before the store');
+      return storage.querier(copied);
+    },
+    peers: () => [...peers.values()],
+    lookback_ms: settings.lookback_ms,
+    subqueryStep_ms: settings.subqueryStep_ms,
+  };
+  const limits = { maxSamples: settings.maxSamples, maxBytes: settings.maxBytes };
+
+  const runShare = async ({ fragment, selection, budget }: ShareCall): Promise<PeerRun> => {
+    const partial = await runFragment(fragment, selection, reader, budget, { pause: turns.pause });
+    const { transfer, copiedBytes } = movableColumns(partialColumns(partial));
+    const reply: PeerRun = { partial, copiedBytes: copiedBytes + labelBytes(partial) };
+    return moving(reply, transfer);
+  };
+
+  joinPort(parent, {
+    storage: (_: null, [port]: readonly Port[]) => {
+      storage = remoteQueryable(port!);
+    },
+    peer: ({ index }: { index: number }, [port]: readonly Port[]) => {
+      const caller = joinPort(port!, { share: runShare });
+      const peer: Peer = {
+        async run(fragment, s, from, to, budget) {
+          const { selection, transfer, copiedBytes } = copySelection(s, from, to);
+          const call: ShareCall = { fragment, selection, budget };
+          const reply = await caller.call<PeerRun>('share', call, transfer);
+          return { partial: reply.partial, copiedBytes: reply.copiedBytes + copiedBytes };
+        },
+      };
+      peers.set(index, peer);
+      port!.onClose(() => {
+        if (peers.get(index) === peer) peers.delete(index);
+      });
+    },
+    query: async ({ id, request, state, queued_ms }: QueryCall) => {
+      const { promise: cancelled, resolve } = Promise.withResolvers<QueryReply>();
+      cancels.set(id, () => resolve(errorReply({ errorType: 'canceled', message: 'query was canceled' })));
+      const going = answer(request, { state, limits }, queued_ms, evaluator);
+      const reply = await Promise.race([going, cancelled]);
+      cancels.delete(id);
+      return moving(reply, [reply.body.buffer]);
+    },
+    cancel: ({ id }: { id: number }) => cancels.get(id)?.(),
+  });
+}
+
+function partialColumns(p: FragmentPartial): (Float64Array | Uint32Array | Uint8Array)[] {
+  const columns: (Float64Array | Uint32Array | Uint8Array | null)[] = [
+    p.values,
+    p.present,
+    p.compensation,
+    p.counts,
+    p.samples && p.samples.first,
+    p.samples && p.samples.t,
+    p.samples && p.samples.v,
+  ];
+  return columns.filter((column) => column !== null);
+}
+
+/** Texts are copied, two bytes a unit. */
+function labelBytes(p: FragmentPartial): number {
+  let units = 0;
+  for (const labels of p.labels) for (const text of labels) units += text.length;
+  return 2 * units;
+}
