@@ -232,6 +232,19 @@ function labelMapStep(rule: RelabelConfig): Step {
   });
 }
 
+/**
+ * A function that gives `replacement` with the groups of a whole match filled in, or null where the text does not match: PromQL's
+ * label_replace. Throws RegExpError for an invalid expression.
+ */
+export function compileReplacer(regex: string, replacement: string): (text: string) => string | null {
+  const groupsOf = compileGroups(regex);
+  const template = compileTemplate(replacement);
+  return (text) => {
+    const groups = groupsOf(text);
+    return groups === null ? null : template(groups);
+  };
+}
+
 /** The groups of a match: by number, and those with a name by it. */
 interface Groups {
   readonly numbered: readonly string[];

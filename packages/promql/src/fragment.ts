@@ -5,6 +5,7 @@ import type { Labels, Matcher } from '@munjigi/model';
 /** Evaluation times start, start+step, ..., `steps` of them, in ms. An instant query has one step. */
 export interface Grid {
   readonly start_ms: number;
+  /** 0 only in a Fragment whose @ fixes the time while its arguments change from step to step. */
   readonly step_ms: number;
   readonly steps: number;
 }
@@ -20,11 +21,16 @@ export interface Fragment {
   readonly grid: Grid;
   /** Window (end - range, end]; for an instant selector the look-back. */
   readonly range_ms: number;
-  /** Function of the window: 'last' for an instant selector, else PromQL's name ('rate', 'sum_over_time', ...); 'matrix' keeps the samples. */
+  /**
+   * Function of the window: 'last' for an instant selector, 'timestamp' for the time of that sample, else PromQL's name ('rate',
+   * 'sum_over_time', ...); 'matrix' keeps the samples.
+   */
   readonly func: string;
   /** Scalar arguments of the function (quantile_over_time's phi, predict_linear's t): one value, or one a step. */
   readonly args: readonly Float64Array[];
   readonly aggregate: FragmentAggregate | null;
+  /** Place of the selector in the query as `line:column`, for annotations; '' when unknown. */
+  readonly place: string;
 }
 
 export interface FragmentAggregate {
@@ -35,8 +41,8 @@ export interface FragmentAggregate {
 }
 
 /**
- * A Fragment's result over some of its series, as columns: row r has `steps` cells from r * steps. A cell is absent where its bit in
- * `present` is 0 (one byte a cell). Rows are series, or groups when the fragment aggregates.
+ * A Fragment's result over some of its series, as columns: row r has `steps` cells from r * steps. A cell is absent where its byte in
+ * `present` is 0. Rows are series (with their names still on), or groups when the fragment aggregates.
  */
 export interface FragmentPartial {
   readonly fragment: number;
@@ -45,7 +51,7 @@ export interface FragmentPartial {
   readonly labels: readonly Labels[];
   readonly values: Float64Array;
   readonly present: Uint8Array;
-  /** Kahan compensation beside `values` for sum and avg, counts for avg; null otherwise. */
+  /** Kahan compensation beside `values` for sum and avg (not added yet), counts for avg; null otherwise. */
   readonly compensation: Float64Array | null;
   readonly counts: Float64Array | null;
   /** 'matrix' only: samples of row r are t/v[first[r]..first[r+1]). */
@@ -61,11 +67,12 @@ export interface FragmentPartial {
 /** A warning or an info of a result, positioned in the query. */
 export interface Annotation {
   readonly severity: 'warning' | 'info';
+  /** As Prometheus prints it: `PromQL info: ... (line:column)`. */
   readonly message: string;
 }
 
 export interface Limits {
-  /** Samples that one query may hold decoded at once (Prometheus' query.max-samples); 0: none. */
+  /** Samples that one query may hold at once, decoded or as result cells (Prometheus' query.max-samples); 0: none. */
   readonly maxSamples: number;
   /** Bytes of result and intermediate columns; 0: none. */
   readonly maxBytes: number;
@@ -76,6 +83,7 @@ export const BUDGET = { bytes_kib: 0, samples: 1, cancelled: 2, cells: 4 } as co
 
 /** Shared by all threads that work for one query: a busy thread reads no messages, so cancelling is a cell. */
 export interface Budget {
+  /** Over a SharedArrayBuffer where threads share it; BUDGET names its cells, `samples` counts samples and cells held. */
   readonly state: Int32Array;
   readonly limits: Limits;
 }
@@ -83,4 +91,17 @@ export interface Budget {
 export interface QueryIO {
   run(f: Fragment): Promise<FragmentPartial>;
   readonly budget: Budget;
+  /** Lets others run: called after about 20 ms of work. */
+  readonly pause?: () => Promise<void>;
+}
+
+/** The samples a fragment can touch, in ms, both inclusive. */
+export function fragmentRange(f: Fragment): { mint: number; maxt: number } {
+  const last = f.grid.start_ms + Math.max(0, f.grid.steps - 1) * f.grid.step_ms;
+  return { mint: f.grid.start_ms - f.range_ms + 1, maxt: last };
+}
+
+/** A budget for one query in one thread. */
+export function newBudget(limits: Limits = { maxSamples: 0, maxBytes: 0 }): Budget {
+  return { state: new Int32Array(new SharedArrayBuffer(BUDGET.cells * 4)), limits };
 }

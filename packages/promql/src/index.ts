@@ -13,3 +13,17 @@ export {
 } from './parse.ts';
 export { placeOf, printParseError, type ParseError, type Place } from './position.ts';
 export { printDurationExpr, printExpr, printMatcher } from './print.ts';
+export { execute } from './execute.ts';
+export { mergePartials } from './merge.ts';
+export { plan, type Plan, type PlanOptions } from './plan.ts';
+export { QueryError, type QueryErrorKind } from './query-error.ts';
+export {
+  eachPoint,
+  type MatrixResult,
+  type Result,
+  type ScalarResult,
+  type StringResult,
+  type VectorResult,
+} from './result.ts';
+export { runFragment, type RunOptions } from './run-fragment.ts';
+export { writeResult, type WriteOptions } from './write-result.ts';

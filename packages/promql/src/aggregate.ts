@@ -1,0 +1,340 @@
+// Aggregations over tables: those that do not fuse into a fragment, or stand over something else than a selector.
+import { formatNumber, labelsKey, type Labels } from '@munjigi/model';
+import type { AggregateOp } from './ast.ts';
+import type { Budget } from './fragment.ts';
+import { groupKey, groupLabels, setLabel } from './label-edit.ts';
+import { executionError } from './query-error.ts';
+import { newTable, scalarAt, type Scalar, type Table } from './table.ts';
+import { quantileOf } from './window.ts';
+import { hashRatio } from './label-hash.ts';
+
+export interface Grouping {
+  readonly without: boolean;
+  readonly labels: readonly string[];
+}
+
+interface Groups {
+  /** Group of each row. */
+  readonly of: Int32Array;
+  readonly labels: Labels[];
+}
+
+function groupRows(t: Table, g: Grouping): Groups {
+  const key = groupKey(g.labels, g.without);
+  const byKey = new Map<string, number>();
+  const labels: Labels[] = [];
+  const of = new Int32Array(t.labels.length);
+  t.labels.forEach((l, row) => {
+    const k = key(l);
+    let group = byKey.get(k);
+    if (group === undefined) {
+      group = labels.length;
+      byKey.set(k, group);
+      labels.push(groupLabels(l, g.labels, g.without));
+    }
+    of[row] = group;
+  });
+  return { of, labels };
+}
+
+/** sum, avg, count, min, max, group, stddev, stdvar. */
+export function aggregateSimple(b: Budget, op: AggregateOp, t: Table, g: Grouping): Table {
+  const groups = groupRows(t, g);
+  const { steps } = t;
+  const out = newTable(b, groups.labels, steps);
+  const cells = out.values.length;
+  const state: State = {
+    value: out.values,
+    seen: out.present,
+    count: new Float64Array(op === 'avg' || op === 'stddev' || op === 'stdvar' ? cells : 0),
+    c: new Float64Array(op === 'sum' || op === 'avg' ? cells : 0),
+    mean: new Float64Array(op === 'avg' || op === 'stddev' || op === 'stdvar' ? cells : 0),
+    incremental: new Uint8Array(op === 'avg' ? cells : 0),
+  };
+  const add = ADDERS[op]!;
+  for (let row = 0; row < t.labels.length; row++) {
+    const group = groups.of[row]!;
+    if (t.drops[row] === 1) out.drops[group] = 1;
+    for (let k = 0; k < steps; k++) {
+      const from = row * steps + k;
+      if (t.present[from] === 1) add(state, group * steps + k, t.values[from]!);
+    }
+  }
+  finish(op, state);
+  return out;
+}
+
+interface State {
+  readonly value: Float64Array;
+  readonly seen: Uint8Array;
+  readonly count: Float64Array;
+  readonly c: Float64Array;
+  readonly mean: Float64Array;
+  readonly incremental: Uint8Array;
+}
+
+/** Adds x to sum[i] with compensation c[i] (Neumaier). */
+function kahan(sum: Float64Array, c: Float64Array, i: number, x: number): void {
+  const s = sum[i]!;
+  const next = s + x;
+  if (next > Number.MAX_VALUE || next < -Number.MAX_VALUE) c[i] = 0;
+  else c[i]! += Math.abs(s) >= Math.abs(x) ? s - next + x : x - next + s;
+  sum[i] = next;
+}
+
+const ADDERS: Readonly<Partial<Record<AggregateOp, (s: State, i: number, x: number) => void>>> = {
+  sum(s, i, x) {
+    if (s.seen[i] === 0) s.value[i] = x;
+    else kahan(s.value, s.c, i, x);
+    s.seen[i] = 1;
+  },
+  avg: addAverage,
+  count(s, i) {
+    s.value[i]!++;
+    s.seen[i] = 1;
+  },
+  group(s, i) {
+    s.value[i] = 1;
+    s.seen[i] = 1;
+  },
+  max(s, i, x) {
+    if (s.seen[i] === 0 || s.value[i]! < x || Number.isNaN(s.value[i]!)) s.value[i] = x;
+    s.seen[i] = 1;
+  },
+  min(s, i, x) {
+    if (s.seen[i] === 0 || s.value[i]! > x || Number.isNaN(s.value[i]!)) s.value[i] = x;
+    s.seen[i] = 1;
+  },
+  stddev: addVariance,
+  stdvar: addVariance,
+};
+
+/** The plain mean as long as the sum does not overflow, then the incremental one. */
+function addAverage(s: State, i: number, x: number): void {
+  const n = ++s.count[i]!;
+  if (s.seen[i] === 0) {
+    s.seen[i] = 1;
+    s.value[i] = x;
+    s.mean[i] = x;
+    return;
+  }
+  if (s.incremental[i] === 0) {
+    const before = s.value[i]!;
+    if (before + x !== Infinity && before + x !== -Infinity) {
+      kahan(s.value, s.c, i, x);
+      return;
+    }
+    s.incremental[i] = 1;
+    s.mean[i] = before / (n - 1);
+    s.c[i]! /= n - 1;
+  }
+  const q = (n - 1) / n;
+  s.mean[i]! *= q;
+  s.c[i]! *= q;
+  kahan(s.mean, s.c, i, x / n);
+}
+
+function addVariance(s: State, i: number, x: number): void {
+  const n = ++s.count[i]!;
+  if (s.seen[i] === 0) {
+    s.seen[i] = 1;
+    s.mean[i] = x;
+    s.value[i] = Number.isFinite(x) ? 0 : NaN;
+    return;
+  }
+  const delta = x - s.mean[i]!;
+  s.mean[i]! += delta / n;
+  s.value[i]! += delta * (x - s.mean[i]!);
+}
+
+function finish(op: AggregateOp, s: State): void {
+  for (let i = 0; i < s.value.length; i++) {
+    if (s.seen[i] === 0) continue;
+    if (op === 'sum') s.value[i]! += s.c[i]!;
+    else if (op === 'avg')
+      s.value[i] =
+        s.incremental[i] === 1 ? s.mean[i]! + s.c[i]! : s.value[i]! / s.count[i]! + s.c[i]! / s.count[i]!;
+    else if (op === 'stdvar') s.value[i]! /= s.count[i]!;
+    else if (op === 'stddev') s.value[i] = Math.sqrt(s.value[i]! / s.count[i]!);
+  }
+}
+
+/** quantile(phi, ...). */
+export function aggregateQuantile(b: Budget, t: Table, phi: Scalar, g: Grouping): Table {
+  const groups = groupRows(t, g);
+  const { steps } = t;
+  const out = newTable(b, groups.labels, steps);
+  const members: number[][] = groups.labels.map(() => []);
+  groups.of.forEach((group, row) => {
+    members[group]!.push(row);
+    if (t.drops[row] === 1) out.drops[group] = 1;
+  });
+  const scratch = new Float64Array(t.labels.length);
+  members.forEach((rows, group) => {
+    for (let k = 0; k < steps; k++) {
+      let n = 0;
+      for (const row of rows) if (t.present[row * steps + k] === 1) scratch[n++] = t.values[row * steps + k]!;
+      if (n === 0) continue;
+      out.values[group * steps + k] = quantileOf(scalarAt(phi, k), scratch, n);
+      out.present[group * steps + k] = 1;
+    }
+  });
+  return out;
+}
+
+/** count_values(label, ...): a row for every group and value. */
+export function aggregateCountValues(b: Budget, t: Table, label: string, g: Grouping): Table {
+  const names = g.without ? g.labels : [...new Set([...g.labels, label])].sort();
+  const rowOf = new Map<string, number>();
+  const labels: Labels[] = [];
+  const { steps } = t;
+  const hits: number[] = [];
+  for (let row = 0; row < t.labels.length; row++) {
+    const known = new Map<string, number>();
+    for (let k = 0; k < steps; k++) {
+      const at = row * steps + k;
+      if (t.present[at] === 0) continue;
+      const text = formatNumber(t.values[at]!);
+      let to = known.get(text);
+      if (to === undefined) {
+        const shown = groupLabels(setLabel(t.labels[row]!, label, text), names, g.without);
+        const key = labelsKey(shown);
+        to = rowOf.get(key);
+        if (to === undefined) {
+          to = labels.length;
+          rowOf.set(key, to);
+          labels.push(shown);
+        }
+        known.set(text, to);
+      }
+      hits.push(to, k);
+    }
+  }
+  const out = newTable(b, labels, steps);
+  for (let i = 0; i < hits.length; i += 2) {
+    const at = hits[i]! * steps + hits[i + 1]!;
+    out.values[at]!++;
+    out.present[at] = 1;
+  }
+  return out;
+}
+
+export type SelectOp = 'topk' | 'bottomk' | 'limitk' | 'limit_ratio';
+
+/**
+ * topk, bottomk, limitk and limit_ratio: cells of `t` that are not chosen become absent. For one step, `order` holds the chosen rows in
+ * the order in which an instant query shows them.
+ */
+export function aggregateSelect(
+  t: Table,
+  op: SelectOp,
+  param: Scalar,
+  g: Grouping,
+): { table: Table; order: number[] } {
+  const groups = groupRows(t, g);
+  const members: number[][] = groups.labels.map(() => []);
+  groups.of.forEach((group, row) => members[group]!.push(row));
+  const { steps } = t;
+  checkParameter(op, param);
+  const keep = new Uint8Array(t.present.length);
+  const order: number[] = [];
+  const offsets = op === 'limit_ratio' ? t.labels.map(hashRatio) : [];
+  for (let k = 0; k < steps; k++) {
+    const p = scalarAt(param, k);
+    const most = Math.min(Math.trunc(p), t.labels.length);
+    for (const rows of members) {
+      const there = rows.filter((row) => t.present[row * steps + k] === 1);
+      const chosen =
+        op === 'limit_ratio'
+          ? there.filter((row) => inRatio(offsets[row]!, Math.max(-1, Math.min(1, p))))
+          : most < 1
+            ? []
+            : op === 'limitk'
+              ? there.slice(0, most)
+              : best(t, there, k, most, op === 'topk');
+      for (const row of chosen) keep[row * steps + k] = 1;
+      if (steps === 1) order.push(...chosen);
+    }
+  }
+  return { table: { ...t, present: keep, owned: false }, order };
+}
+
+function checkParameter(op: SelectOp, param: Scalar): void {
+  const ratio = op === 'limit_ratio';
+  if (!ratio && param.values.every((p) => p < 1)) return;
+  for (const p of param.values) {
+    if (p !== p) throw executionError(ratio ? 'Ratio value is NaN' : 'Parameter value is NaN');
+    if (!ratio && p >= 2 ** 63) throw executionError(`Scalar value ${formatNumber(p, 'g')} overflows int64`);
+    if (!ratio && p <= -(2 ** 63))
+      throw executionError(`Scalar value ${formatNumber(p, 'g')} underflows int64`);
+  }
+}
+
+/** Positive ratios take from the low end, negative ones the complement. */
+function inRatio(offset: number, ratio: number): boolean {
+  if (ratio === 0) return false;
+  return ratio > 0 ? offset < ratio : offset >= 1 + ratio;
+}
+
+/** The `most` best rows, best first. A heap of the size of the answer, moved as Go's container/heap does, so that ties fall as there. */
+function best(t: Table, rows: readonly number[], k: number, most: number, top: boolean): number[] {
+  const value = (row: number): number => t.values[row * t.steps + k]!;
+  /** Whether a stands above b in the heap: the worst is on top; NaN is worst. */
+  const less = (a: number, b: number): boolean => {
+    const x = value(a);
+    if (x !== x) return true;
+    return top ? x < value(b) : x > value(b);
+  };
+  const heap: number[] = [];
+  for (const row of rows) {
+    if (heap.length < most) {
+      heap.push(row);
+      siftUp(heap, heap.length - 1, less);
+      continue;
+    }
+    const worst = value(heap[0]!);
+    const x = value(row);
+    if ((top ? worst < x : worst > x) || (worst !== worst && x === x)) {
+      heap[0] = row;
+      siftDown(heap, 0, less);
+    }
+  }
+  // Insertion keeps the order of equal values, as Go's sort does for few elements.
+  return insertionSort(heap, (a, b) => less(b, a));
+}
+
+function insertionSort(list: number[], before: (a: number, b: number) => boolean): number[] {
+  if (list.length > 12) {
+    return list
+      .map((row, i) => ({ row, i }))
+      .sort((a, b) => (before(a.row, b.row) ? -1 : before(b.row, a.row) ? 1 : a.i - b.i))
+      .map(({ row }) => row);
+  }
+  for (let i = 1; i < list.length; i++)
+    for (let j = i; j > 0 && before(list[j]!, list[j - 1]!); j--)
+      [list[j], list[j - 1]] = [list[j - 1]!, list[j]!];
+  return list;
+}
+
+function siftUp(heap: number[], from: number, less: (a: number, b: number) => boolean): void {
+  let j = from;
+  for (;;) {
+    const parent = (j - 1) >> 1;
+    if (j === 0 || !less(heap[j]!, heap[parent]!)) return;
+    [heap[j], heap[parent]] = [heap[parent]!, heap[j]!];
+    j = parent;
+  }
+}
+
+function siftDown(heap: number[], from: number, less: (a: number, b: number) => boolean): void {
+  let i = from;
+  for (;;) {
+    const left = 2 * i + 1;
+    if (left >= heap.length) return;
+    const right = left + 1;
+    const child = right < heap.length && less(heap[right]!, heap[left]!) ? right : left;
+    if (!less(heap[child]!, heap[i]!)) return;
+    [heap[i], heap[child]] = [heap[child]!, heap[i]!];
+    i = child;
+  }
+}

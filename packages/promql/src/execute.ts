@@ -1,0 +1,624 @@
+// Walks a plan: fragments are run through `io`, everything above them is computed here on columns.
+import { labelValue, newColumn, growColumn, RegExpError, type Labels } from '@munjigi/model';
+import { aggregateCountValues, aggregateQuantile, aggregateSelect, aggregateSimple } from './aggregate.ts';
+import { DATE_FUNCTIONS, MATH_FUNCTIONS, scalarBinary } from './arithmetic.ts';
+import { isComparison, isSetOperator } from './check.ts';
+import { histogramFraction, histogramQuantiles, type HistogramContext } from './classic-histogram.ts';
+import type { Annotation, Fragment, FragmentPartial, Grid, QueryIO } from './fragment.ts';
+import { labelJoin, labelReplace } from './label-functions.ts';
+import { setOperation, vectorOperation } from './match.ts';
+import { uniqueAnnotations } from './merge.ts';
+import type { Plan } from './plan.ts';
+import type { AggregateNode, BinaryNode, CallNode, FragmentNode, PlanNode, WindowNode } from './plan-node.ts';
+import { checkCancelled, executionError, unsupported } from './query-error.ts';
+import { formatNumber } from '@munjigi/model';
+import type { Result } from './result.ts';
+import { counterNameHint } from './run-fragment.ts';
+import { sortRows } from './sort.ts';
+import {
+  DUPLICATE_LABELS,
+  dropNames,
+  joinEqualRows,
+  newTable,
+  owned,
+  pickRows,
+  release,
+  repeated,
+  rowsInLabelOrder,
+  rowsPresent,
+  scalarAt,
+  tableOf,
+  type Scalar,
+  type Table,
+  type Value,
+} from './table.ts';
+import { withoutMetadata } from './label-edit.ts';
+import { labelsKey } from '@munjigi/model';
+import { WINDOW_FUNCTIONS } from './window.ts';
+
+/** Executes a plan. Throws QueryError. */
+export async function execute(plan: Plan, io: QueryIO): Promise<Result> {
+  return new Execution(plan, io).run();
+}
+
+/** Cells that the functions here work on between two pauses. */
+const CELLS_BETWEEN_PAUSES = 2_000_000;
+
+class Execution {
+  readonly #plan: Plan;
+  readonly #io: QueryIO;
+  readonly #partials = new Map<number, Promise<FragmentPartial>>();
+  #annotations: Annotation[] = [];
+  #samplesRead = 0;
+  #work = 0;
+  /** Rows in the order an instant query shows them, where the outermost function decides it. */
+  #order: number[] | null = null;
+
+  constructor(plan: Plan, io: QueryIO) {
+    this.#plan = plan;
+    this.#io = io;
+  }
+
+  async run(): Promise<Result> {
+    for (const f of this.#plan.fragments) {
+      const started = this.#start(f);
+      this.#partials.set(f.id, started);
+      // Awaited later; another fragment's error may come first.
+      started.catch(() => undefined);
+    }
+    const { root } = this.#plan;
+    if (root.kind === 'fragment' && root.fragment.func === 'matrix') return this.#samples(root);
+    if (root.kind === 'repeat' && root.input.kind === 'fragment' && root.input.fragment.func === 'matrix')
+      return this.#samples(root.input);
+    if (root.kind === 'subquery') return this.#subqueryResult(root.input);
+    const value = await this.#node(root);
+    return this.#finish(value);
+  }
+
+  async #start(f: Fragment): Promise<FragmentPartial> {
+    const p = await this.#io.run(f);
+    this.#samplesRead += p.samplesRead;
+    if (p.annotations.length > 0) this.#annotations.push(...p.annotations);
+    return p;
+  }
+
+  #done(): { annotations: readonly Annotation[]; samplesRead: number } {
+    return { annotations: uniqueAnnotations(this.#annotations), samplesRead: this.#samplesRead };
+  }
+
+  #finish(value: Value): Result {
+    const { grid, instant, delayedNameRemoval } = this.#plan;
+    const t_ms = grid.start_ms;
+    if (value.type === 'string') return { type: 'string', t_ms, value: value.value, ...this.#done() };
+    if (value.type === 'scalar') {
+      if (instant) return { type: 'scalar', t_ms, value: value.values[0]!, ...this.#done() };
+      const values =
+        value.values.length === 1 ? new Float64Array(grid.steps).fill(value.values[0]!) : value.values;
+      const present = new Uint8Array(grid.steps).fill(1);
+      return { type: 'matrix', labels: [[] as unknown as Labels], values, grid, present, ...this.#done() };
+    }
+    let t = value;
+    if (delayedNameRemoval)
+      t = { ...t, labels: t.labels.map((l, i) => (t.drops[i] === 1 ? withoutMetadata(l) : l)) };
+    if (instant) {
+      const there = new Set(rowsPresent(t));
+      const rows = (this.#order ?? [...there]).filter((row) => there.has(row));
+      const labels = rows.map((row) => t.labels[row]!);
+      if (new Set(labels.map(labelsKey)).size !== labels.length) throw executionError(DUPLICATE_LABELS);
+      return {
+        type: 'vector',
+        t_ms,
+        labels,
+        values: Float64Array.from(rows, (row) => t.values[row]!),
+        ...this.#done(),
+      };
+    }
+    t = joinEqualRows(t);
+    const rows = rowsInLabelOrder(t, rowsPresent(t));
+    const sorted =
+      rows.length === t.labels.length && rows.every((row, i) => row === i) ? t : pickRows(t, rows);
+    return {
+      type: 'matrix',
+      labels: sorted.labels,
+      values: sorted.values,
+      present: sorted.present,
+      grid,
+      ...this.#done(),
+    };
+  }
+
+  /** A range selector as the whole instant query: its samples. */
+  async #samples(n: FragmentNode): Promise<Result> {
+    const p = await this.#partials.get(n.fragment.id)!;
+    const { first, t, v } = p.samples!;
+    return { type: 'matrix', labels: p.labels, values: v, grid: null, first, times: t, ...this.#done() };
+  }
+
+  async #subqueryResult(input: PlanNode): Promise<Result> {
+    const value = await this.#node(input);
+    const t = this.#asTable(value, input.grid);
+    const delayed = this.#plan.delayedNameRemoval;
+    const named = joinEqualRows({
+      ...t,
+      labels: t.labels.map((l, i) => (delayed && t.drops[i] === 1 ? withoutMetadata(l) : l)),
+    });
+    const sorted = pickRows(named, rowsInLabelOrder(named, rowsPresent(named)));
+    return {
+      type: 'matrix',
+      labels: sorted.labels,
+      values: sorted.values,
+      present: sorted.present,
+      grid: input.grid,
+      ...this.#done(),
+    };
+  }
+
+  async #node(n: PlanNode): Promise<Value> {
+    checkCancelled(this.#io.budget);
+    this.#order = null;
+    switch (n.kind) {
+      case 'number':
+        return { type: 'scalar', values: Float64Array.of(n.value) };
+      case 'string':
+        return { type: 'string', value: n.value };
+      case 'fragment':
+        return this.#fragment(n);
+      case 'window':
+        return this.#window(n);
+      case 'repeat':
+        return this.#repeat(n.input, n.grid);
+      case 'absent':
+        return this.#absent(n.input, n.labels, n.grid);
+      case 'call':
+        return this.#call(n);
+      case 'aggregate':
+        return this.#aggregate(n);
+      case 'binary':
+        return this.#binary(n);
+      case 'negate': {
+        const v = await this.#node(n.input);
+        if (v.type === 'scalar') return { type: 'scalar', values: v.values.map((x) => -x) };
+        return this.#dropNames(await this.#eachValue(v as Table, (x) => -x));
+      }
+      case 'subquery':
+        throw new TypeError('a subquery has no instant value');
+    }
+  }
+
+  async #table(n: PlanNode): Promise<Table> {
+    return this.#asTable(await this.#node(n), n.grid);
+  }
+
+  async #scalar(n: PlanNode): Promise<Scalar> {
+    const v = await this.#node(n);
+    if (v.type !== 'scalar') throw new TypeError('a scalar is expected');
+    return v;
+  }
+
+  /** A scalar where a vector is wanted (a scalar subquery's result) becomes one row without labels. */
+  #asTable(v: Value, grid: Grid): Table {
+    if (v.type === 'table') return v;
+    if (v.type === 'string') throw new TypeError('a vector is expected');
+    const t = newTable(this.#io.budget, [[] as unknown as Labels], grid.steps);
+    for (let k = 0; k < grid.steps; k++) t.values[k] = scalarAt(v, k);
+    t.present.fill(1);
+    return t;
+  }
+
+  #dropNames(t: Table): Table {
+    const named = t.owned ? t : { ...t, labels: [...t.labels], drops: t.drops.slice() };
+    return dropNames(named, this.#plan.delayedNameRemoval);
+  }
+
+  async #didWork(cells: number): Promise<void> {
+    this.#work += cells;
+    if (this.#work < CELLS_BETWEEN_PAUSES) return;
+    this.#work = 0;
+    checkCancelled(this.#io.budget);
+    if (this.#io.pause !== undefined) await this.#io.pause();
+  }
+
+  async #fragment(n: FragmentNode): Promise<Table> {
+    let f = n.fragment;
+    let p: FragmentPartial;
+    if (n.args === null) p = await this.#partials.get(f.id)!;
+    else {
+      const args: Float64Array[] = [];
+      for (const arg of n.args) args.push((await this.#scalar(arg)).values);
+      f = { ...f, args: [...args, ...f.args] };
+      p = await this.#start(f);
+    }
+    this.#checkWindowArgs(f.func, f.args, n.place);
+    if (f.aggregate?.op === 'avg' && overflowed(p)) return this.#exactMean(f);
+    const t = tableOf(p);
+    return n.dropsName ? this.#dropNames(t) : t;
+  }
+
+  /** The plain sum of a fused mean overflowed: the mean is computed again, row by row. */
+  async #exactMean(f: Fragment): Promise<Table> {
+    const rows = tableOf(await this.#start({ ...f, aggregate: null }));
+    return aggregateSimple(this.#io.budget, 'avg', rows, f.aggregate!);
+  }
+
+  #checkWindowArgs(func: string, args: readonly Float64Array[], place: string): void {
+    if (func === 'quantile_over_time') this.#checkQuantile({ type: 'scalar', values: args[0]! }, place);
+    if (func === 'integral' && args[0] !== undefined) {
+      const bad = args[0].find((x) => x !== 0 && x !== 1 && x !== 2);
+      if (bad !== undefined)
+        this.#warn(`strategy should be 0, 1, or 2 (default), using 2, got ${formatNumber(bad, 'g')}`, place);
+    }
+    if (func === 'double_exponential_smoothing') {
+      for (const [i, name] of (['smoothing', 'trend'] as const).entries())
+        for (const x of args[i]!)
+          if (!(x > 0 && x < 1))
+            throw executionError(
+              `invalid ${name} factor. Expected: 0 < ${name[0]}f < 1, got: ${x.toFixed(6)}`,
+            );
+    }
+  }
+
+  #warn(text: string, place: string): void {
+    this.#annotations.push({
+      severity: 'warning',
+      message: `PromQL warning: ${text}${place === '' ? '' : ` (${place})`}`,
+    });
+  }
+
+  #checkQuantile(q: Scalar, place: string): void {
+    for (const x of q.values) {
+      if (x >= 0 && x <= 1) continue;
+      this.#warn(`quantile value should be between 0 and 1, got ${formatNumber(x, 'g')}`, place);
+      return;
+    }
+  }
+
+  async #repeat(input: PlanNode, grid: Grid): Promise<Value> {
+    const v = await this.#node(input);
+    if (v.type !== 'table') return v;
+    this.#order = null;
+    const t = repeated(this.#io.budget, v, grid.steps);
+    release(this.#io.budget, v);
+    return t;
+  }
+
+  /** A window function over a subquery's rows. */
+  async #window(n: WindowNode): Promise<Table> {
+    const input = await this.#table(n.input);
+    const args: Float64Array[] = [];
+    for (const arg of n.args) args.push((await this.#scalar(arg)).values);
+    this.#checkWindowArgs(n.func, args, n.place);
+    const f = WINDOW_FUNCTIONS.get(n.func);
+    if (f === undefined) throw unsupported(`${n.func}() over a subquery`, n.place);
+    const { start_ms, step_ms } = n.input.grid;
+    const out = newTable(this.#io.budget, [...input.labels], n.windows.steps);
+    out.drops.set(input.drops);
+    const column = newColumn(Math.max(1, input.steps));
+    growColumn(column, input.steps);
+    const names = new Set<string>();
+    for (let row = 0; row < input.labels.length; row++) {
+      column.n = 0;
+      for (let k = 0; k < input.steps; k++) {
+        const at = row * input.steps + k;
+        if (input.present[at] === 0) continue;
+        column.t[column.n] = start_ms + k * step_ms;
+        column.v[column.n++] = input.values[at]!;
+      }
+      const to = row * n.windows.steps;
+      f(column, n.windows, args, out.values, out.present, to);
+      if (n.func === 'rate' || n.func === 'increase') {
+        const name = labelValue(input.labels[row]!, '__name__');
+        if (!names.has(name) && out.present.subarray(to, to + n.windows.steps).includes(1)) {
+          names.add(name);
+          const hint = counterNameHint(name, n.place);
+          if (hint !== null) this.#annotations.push(hint);
+        }
+      }
+      await this.#didWork(input.steps + n.windows.steps);
+    }
+    release(this.#io.budget, input);
+    return n.dropsName ? this.#dropNames(out) : out;
+  }
+
+  async #absent(input: PlanNode, labels: Labels, grid: Grid): Promise<Table> {
+    const t = await this.#table(input);
+    const out = newTable(this.#io.budget, [labels], grid.steps);
+    out.values.fill(1);
+    out.present.fill(1);
+    for (let row = 0; row < t.labels.length; row++)
+      for (let k = 0; k < grid.steps; k++) if (t.present[row * t.steps + k] === 1) out.present[k] = 0;
+    release(this.#io.budget, t);
+    return out;
+  }
+
+  /** Applies a function to every cell, in place where nobody else holds the columns. */
+  async #eachValue(t: Table, f: (x: number) => number): Promise<Table> {
+    const out = owned(this.#io.budget, t);
+    const { values } = out;
+    for (let i = 0; i < values.length; i++) values[i] = f(values[i]!);
+    await this.#didWork(values.length);
+    return out;
+  }
+
+  async #call(n: CallNode): Promise<Value> {
+    const { func, args, grid } = n;
+    const math = MATH_FUNCTIONS.get(func);
+    if (math !== undefined) return this.#dropNames(await this.#eachValue(await this.#table(args[0]!), math));
+    const date = DATE_FUNCTIONS.get(func);
+    if (date !== undefined) {
+      if (args.length > 0) return this.#dropNames(await this.#eachValue(await this.#table(args[0]!), date));
+      return this.#asTable({ type: 'scalar', values: times(grid).map((t) => date(Math.trunc(t))) }, grid);
+    }
+    switch (func) {
+      case 'time':
+        return { type: 'scalar', values: times(grid) };
+      case 'vector':
+        return this.#asTable(await this.#scalar(args[0]!), grid);
+      case 'scalar':
+        return this.#scalarOf(await this.#table(args[0]!), grid);
+      case 'timestamp':
+        return this.#timestamp(await this.#table(args[0]!), grid);
+      case 'max_of':
+      case 'min_of': {
+        const a = await this.#scalar(args[0]!);
+        const b = await this.#scalar(args[1]!);
+        return combine(a, b, func === 'max_of' ? Math.max : Math.min);
+      }
+      case 'round':
+        return this.#round(n);
+      case 'clamp':
+      case 'clamp_min':
+      case 'clamp_max':
+        return this.#clamp(n);
+      case 'sort':
+      case 'sort_desc':
+      case 'sort_by_label':
+      case 'sort_by_label_desc':
+        return this.#sort(n);
+      case 'label_replace':
+      case 'label_join':
+        return this.#labelFunction(n);
+      case 'histogram_quantile':
+      case 'histogram_quantiles':
+      case 'histogram_fraction':
+        return this.#histogram(n);
+      default:
+        throw unsupported(`${func}()`, n.place);
+    }
+  }
+
+  #scalarOf(t: Table, grid: Grid): Scalar {
+    const values = new Float64Array(grid.steps).fill(NaN);
+    const found = new Uint8Array(grid.steps);
+    for (let row = 0; row < t.labels.length; row++) {
+      for (let k = 0; k < grid.steps; k++) {
+        const at = row * grid.steps + k;
+        if (t.present[at] === 0) continue;
+        values[k] = found[k] === 0 ? t.values[at]! : NaN;
+        found[k] = 1;
+      }
+    }
+    release(this.#io.budget, t);
+    return { type: 'scalar', values };
+  }
+
+  /** timestamp() of anything but a selector: the evaluation time. */
+  #timestamp(input: Table, grid: Grid): Table {
+    const t = owned(this.#io.budget, input);
+    for (let row = 0; row < t.labels.length; row++)
+      for (let k = 0; k < grid.steps; k++)
+        t.values[row * grid.steps + k] = (grid.start_ms + k * grid.step_ms) / 1000;
+    return this.#dropNames(t);
+  }
+
+  async #round(n: CallNode): Promise<Table> {
+    const t = owned(this.#io.budget, await this.#table(n.args[0]!));
+    const to = n.args[1] === undefined ? null : await this.#scalar(n.args[1]);
+    this.#eachCell(t, (x, k) => {
+      const inverse = 1 / (to === null ? 1 : scalarAt(to, k));
+      return Math.floor(x * inverse + 0.5) / inverse;
+    });
+    return this.#dropNames(t);
+  }
+
+  async #clamp(n: CallNode): Promise<Table> {
+    const t = owned(this.#io.budget, await this.#table(n.args[0]!));
+    const first = await this.#scalar(n.args[1]!);
+    const second = n.args[2] === undefined ? null : await this.#scalar(n.args[2]);
+    const low = (k: number): number => (n.func === 'clamp_max' ? -Infinity : scalarAt(first, k));
+    const high = (k: number): number =>
+      n.func === 'clamp_max' ? scalarAt(first, k) : second === null ? Infinity : scalarAt(second, k);
+    this.#eachCell(t, (x, k) => Math.max(low(k), Math.min(high(k), x)));
+    for (let k = 0; k < t.steps; k++) {
+      if (!(high(k) < low(k))) continue;
+      for (let row = 0; row < t.labels.length; row++) t.present[row * t.steps + k] = 0;
+    }
+    return this.#dropNames(t);
+  }
+
+  #eachCell(t: Table, f: (x: number, k: number) => number): void {
+    const { values, steps } = t;
+    for (let at = 0; at < values.length; at += steps)
+      for (let k = 0; k < steps; k++) values[at + k] = f(values[at + k]!, k);
+  }
+
+  async #sort(n: CallNode): Promise<Table> {
+    const t = await this.#table(n.args[0]!);
+    if (this.#plan.instant && n.grid.steps === 1) {
+      const labels = n.args.slice(1).map((a) => (a.kind === 'string' ? a.value : ''));
+      this.#order = sortRows(t, n.func, labels);
+    } else
+      this.#warn('sort is ineffective for range queries since results are always ordered by labels', n.place);
+    return t;
+  }
+
+  async #labelFunction(n: CallNode): Promise<Table> {
+    const texts = n.args.slice(1).map((a) => (a.kind === 'string' ? a.value : ''));
+    const input = await this.#table(n.args[0]!);
+    const order = this.#order;
+    try {
+      const t = n.func === 'label_replace' ? labelReplace(input, texts) : labelJoin(input, texts);
+      this.#order = order;
+      return joinEqualRows(t);
+    } catch (error) {
+      if (error instanceof RegExpError)
+        throw executionError(`invalid regular expression in label_replace(): ${texts[3]}`);
+      throw error;
+    }
+  }
+
+  async #histogram(n: CallNode): Promise<Table> {
+    const vectorAt = n.func === 'histogram_quantiles' ? 0 : n.func === 'histogram_fraction' ? 2 : 1;
+    const t = await this.#table(n.args[vectorAt]!);
+    const context: HistogramContext = {
+      budget: this.#io.budget,
+      delayed: this.#plan.delayedNameRemoval,
+      annotate: (a) => this.#annotations.push(a),
+      place: n.args[vectorAt]!.place,
+      times: n.grid,
+    };
+    const scalars: Scalar[] = [];
+    for (const [i, arg] of n.args.entries()) {
+      if (i === vectorAt || arg.kind === 'string') continue;
+      const q = await this.#scalar(arg);
+      if (n.func !== 'histogram_fraction') this.#checkQuantile(q, arg.place);
+      scalars.push(q);
+    }
+    let out: Table;
+    if (n.func === 'histogram_fraction') out = histogramFraction(t, scalars[0]!, scalars[1]!, context);
+    else {
+      const label = n.args[1]!.kind === 'string' ? n.args[1].value : null;
+      out = histogramQuantiles(t, scalars, n.func === 'histogram_quantiles' ? label : null, context);
+    }
+    release(this.#io.budget, t);
+    await this.#didWork(t.values.length);
+    return this.#dropNames(out);
+  }
+
+  async #aggregate(n: AggregateNode): Promise<Table> {
+    const { op } = n;
+    const param = n.param === null || n.param.kind === 'string' ? null : await this.#scalar(n.param);
+    const t = await this.#table(n.input);
+    this.#order = null;
+    await this.#didWork(t.values.length);
+    let out: Table;
+    switch (op) {
+      case 'topk':
+      case 'bottomk':
+      case 'limitk':
+      case 'limit_ratio': {
+        if (op === 'limit_ratio') this.#checkRatio(param!, n.place);
+        const { table, order } = aggregateSelect(t, op, param!, n);
+        if (this.#plan.instant && n.grid.steps === 1) this.#order = order;
+        return table;
+      }
+      case 'quantile':
+        this.#checkQuantile(param!, n.place);
+        out = aggregateQuantile(this.#io.budget, t, param!, n);
+        break;
+      case 'count_values': {
+        const label = n.param!.kind === 'string' ? n.param.value : '';
+        if (label === '' || label.includes('\ufffd'))
+          throw executionError(`invalid label name ${JSON.stringify(label)}`);
+        out = aggregateCountValues(this.#io.budget, t, label, n);
+        break;
+      }
+      default:
+        out = aggregateSimple(this.#io.budget, op, t, n);
+    }
+    release(this.#io.budget, t);
+    return out;
+  }
+
+  #checkRatio(r: Scalar, place: string): void {
+    const most = Math.max(...r.values);
+    const least = Math.min(...r.values);
+    if (most > 1)
+      this.#warn(
+        `ratio value should be between -1 and 1, got ${formatNumber(most, 'g')}, capping to 1`,
+        place,
+      );
+    if (least < -1)
+      this.#warn(
+        `ratio value should be between -1 and 1, got ${formatNumber(least, 'g')}, capping to -1`,
+        place,
+      );
+  }
+
+  async #binary(n: BinaryNode): Promise<Value> {
+    const left = await this.#node(n.left);
+    const right = await this.#node(n.right);
+    this.#order = null;
+    const b = this.#io.budget;
+    if (left.type === 'scalar' && right.type === 'scalar')
+      return combine(left, right, (x, y) => scalarBinary(n.op, x, y));
+    if (n.op === '</' || n.op === '>/') return this.#trim(n, left, right);
+    if (left.type === 'table' && right.type === 'table') {
+      await this.#didWork(left.values.length + right.values.length);
+      const out = isSetOperator(n.op)
+        ? setOperation(b, n.op as 'and' | 'or' | 'unless', left, right, n.matching!)
+        : vectorOperation(b, left, right, {
+            op: n.op,
+            bool: n.bool,
+            matching: n.matching!,
+            delayed: this.#plan.delayedNameRemoval,
+          });
+      release(b, left);
+      release(b, right);
+      return out;
+    }
+    if (left.type === 'table' && right.type === 'scalar') return this.#withScalar(n, left, right, false);
+    if (left.type === 'scalar' && right.type === 'table') return this.#withScalar(n, right, left, true);
+    throw new TypeError('a vector or a scalar is expected');
+  }
+
+  /** Trimming is for histograms only: floats give nothing, and an info. */
+  #trim(n: BinaryNode, left: Value, right: Value): Table {
+    const some = [left, right].some((v) => v.type === 'table' && v.present.includes(1));
+    if (some)
+      this.#annotations.push({
+        severity: 'info',
+        message: `PromQL info: incompatible sample types encountered for binary operator "${n.op}": float ${n.op} float${n.place === '' ? '' : ` (${n.place})`}`,
+      });
+    return newTable(this.#io.budget, [], n.grid.steps);
+  }
+
+  async #withScalar(n: BinaryNode, vector: Table, scalar: Scalar, scalarIsLeft: boolean): Promise<Table> {
+    const t = owned(this.#io.budget, vector);
+    const { values, present, steps } = t;
+    const comparison = isComparison(n.op);
+    for (let at = 0; at < values.length; at += steps) {
+      for (let k = 0; k < steps; k++) {
+        const x = values[at + k]!;
+        const s = scalarAt(scalar, k);
+        const result = scalarIsLeft ? scalarBinary(n.op, s, x) : scalarBinary(n.op, x, s);
+        if (!comparison || n.bool) values[at + k] = result;
+        else if (result === 0) present[at + k] = 0;
+      }
+    }
+    await this.#didWork(values.length);
+    return comparison && !n.bool ? t : this.#dropNames(t);
+  }
+}
+
+/** Evaluation times in seconds. */
+function times(grid: Grid): Float64Array {
+  return Float64Array.from({ length: grid.steps }, (_, k) => (grid.start_ms + k * grid.step_ms) / 1000);
+}
+
+function combine(a: Scalar, b: Scalar, f: (x: number, y: number) => number): Scalar {
+  const n = Math.max(a.values.length, b.values.length);
+  const values = new Float64Array(n);
+  for (let k = 0; k < n; k++) values[k] = f(scalarAt(a, k), scalarAt(b, k));
+  return { type: 'scalar', values };
+}
+
+/** Whether a mean's plain sum left the range of float64. */
+function overflowed(p: FragmentPartial): boolean {
+  for (let i = 0; i < p.values.length; i++)
+    if (
+      p.present[i] === 1 &&
+      (p.values[i] === Infinity || p.values[i] === -Infinity || Number.isNaN(p.values[i]!))
+    )
+      return true;
+  return false;
+}

@@ -1,0 +1,289 @@
+// Binary operators between two vectors: matching by labels, groups, fill values and set operators, on columns.
+import { labelsKey, printLabels, type Labels } from '@munjigi/model';
+import type { BinaryOp, Matching } from './ast.ts';
+import { scalarBinary } from './arithmetic.ts';
+import { isComparison } from './check.ts';
+import type { Budget } from './fragment.ts';
+import { deleteLabels, groupKey, groupLabels, keepLabels, setLabel, withoutMetadata } from './label-edit.ts';
+import { labelValue } from '@munjigi/model';
+import { executionError } from './query-error.ts';
+import { DUPLICATE_LABELS, joinEqualRows, newTable, type Table } from './table.ts';
+
+/** Rows by the labels they are matched on; both sides share the numbering. */
+interface Signatures {
+  readonly left: readonly (readonly number[])[];
+  readonly right: readonly (readonly number[])[];
+  readonly ofLeft: Int32Array;
+}
+
+function signatures(left: Table, right: Table, m: Matching): Signatures {
+  const key = groupKey(m.on ? [...m.labels].sort() : m.labels, !m.on);
+  const ordinals = new Map<string, number>();
+  const sides: number[][][] = [[], []];
+  const ofLeft = new Int32Array(left.labels.length);
+  [left, right].forEach((t, side) => {
+    t.labels.forEach((l, row) => {
+      const k = key(l);
+      let ordinal = ordinals.get(k);
+      if (ordinal === undefined) {
+        ordinal = ordinals.size;
+        ordinals.set(k, ordinal);
+        sides[0]!.push([]);
+        sides[1]!.push([]);
+      }
+      sides[side]![ordinal]!.push(row);
+      if (side === 0) ofLeft[row] = ordinal;
+    });
+  });
+  return { left: sides[0]!, right: sides[1]!, ofLeft };
+}
+
+/** and, or, unless. */
+export function setOperation(
+  b: Budget,
+  op: 'and' | 'or' | 'unless',
+  left: Table,
+  right: Table,
+  m: Matching,
+): Table {
+  const s = signatures(left, right, m);
+  const { steps } = left;
+  const labels = op === 'or' ? [...left.labels, ...right.labels] : [...left.labels];
+  const out = newTable(b, labels, steps);
+  out.drops.set(left.drops);
+  out.values.set(left.values);
+  const there = new Uint8Array(steps);
+  s.left.forEach((leftRows, ordinal) => {
+    if (op !== 'or') {
+      there.fill(0);
+      for (const row of s.right[ordinal]!)
+        for (let k = 0; k < steps; k++) there[k]! |= right.present[row * steps + k]!;
+      const want = op === 'and' ? 1 : 0;
+      for (const row of leftRows)
+        for (let k = 0; k < steps; k++)
+          out.present[row * steps + k] = there[k] === want ? left.present[row * steps + k]! : 0;
+      return;
+    }
+    there.fill(0);
+    for (const row of leftRows) {
+      for (let k = 0; k < steps; k++) {
+        there[k]! |= left.present[row * steps + k]!;
+        out.present[row * steps + k] = left.present[row * steps + k]!;
+      }
+    }
+    for (const row of s.right[ordinal]!) {
+      const to = (left.labels.length + row) * steps;
+      out.drops[left.labels.length + row] = right.drops[row]!;
+      for (let k = 0; k < steps; k++) {
+        if (there[k] === 1 || right.present[row * steps + k] === 0) continue;
+        out.values[to + k] = right.values[row * steps + k]!;
+        out.present[to + k] = 1;
+      }
+    }
+  });
+  return op === 'or' ? joinEqualRows(out) : out;
+}
+
+export interface VectorOperation {
+  readonly op: BinaryOp;
+  readonly bool: boolean;
+  readonly matching: Matching;
+  readonly delayed: boolean;
+}
+
+/** Arithmetic and comparisons between two vectors. Throws QueryError where matches are not unique. */
+export function vectorOperation(b: Budget, left: Table, right: Table, o: VectorOperation): Table {
+  return new Matcher(b, left, right, o).run();
+}
+
+const NAME_CHANGING: ReadonlySet<string> = new Set(['+', '-', '*', '/', '%', '^', 'atan2']);
+
+/** The "one" side of one step where no row of it is present. */
+const NONE = -1;
+
+class Matcher {
+  readonly #b: Budget;
+  readonly #o: VectorOperation;
+  /** The side that may have many rows, and the side that has one a group. Swapped for group_right. */
+  readonly #many: Table;
+  readonly #one: Table;
+  readonly #swapped: boolean;
+  readonly #s: Signatures;
+  readonly #fillMany: number | null;
+  readonly #fillOne: number | null;
+  readonly #steps: number;
+  readonly #rowOf = new Map<string, number>();
+  readonly #labels: Labels[] = [];
+  #rows: { values: Float64Array; present: Uint8Array; touched: Uint8Array | null; group: number }[] = [];
+
+  constructor(b: Budget, left: Table, right: Table, o: VectorOperation) {
+    const m = o.matching;
+    this.#b = b;
+    this.#o = o;
+    this.#swapped = m.card === 'one-to-many';
+    this.#many = this.#swapped ? right : left;
+    this.#one = this.#swapped ? left : right;
+    this.#fillMany = this.#swapped ? m.fillRight : m.fillLeft;
+    this.#fillOne = this.#swapped ? m.fillLeft : m.fillRight;
+    this.#s = signatures(this.#many, this.#one, m);
+    this.#steps = left.steps;
+  }
+
+  run(): Table {
+    this.#s.left.forEach((many, group) => this.#group(many, this.#s.right[group]!, group));
+    const out = newTable(this.#b, this.#labels, this.#steps);
+    this.#rows.forEach((row, i) => {
+      out.values.set(row.values, i * this.#steps);
+      out.present.set(row.present, i * this.#steps);
+    });
+    if (this.#o.bool) out.drops.fill(1);
+    return out;
+  }
+
+  #group(many: readonly number[], one: readonly number[], group: number): void {
+    const steps = this.#steps;
+    if (one.length === 0 && this.#fillOne === null) return;
+    if (many.length === 0 && this.#fillMany === null) return;
+    const oneAt = this.#uniqueRows(one);
+    const matched = new Uint8Array(steps);
+    for (const row of many) {
+      // Runs of steps with the same partner share one row of results.
+      let from = 0;
+      while (from < steps) {
+        const partner = oneAt[from]!;
+        let to = from + 1;
+        while (to < steps && oneAt[to] === partner) to++;
+        if (partner !== NONE) this.#pair(row, partner, from, to, matched, group);
+        else if (this.#fillOne !== null) this.#pair(row, NONE, from, to, matched, group);
+        from = to;
+      }
+    }
+    if (this.#fillMany === null) return;
+    for (const row of one) this.#fillFor(row, oneAt, matched, group);
+  }
+
+  /** Which row of the "one" side is present at each step; two at once are an error. */
+  #uniqueRows(rows: readonly number[]): Int32Array {
+    const steps = this.#steps;
+    const at = new Int32Array(steps).fill(NONE);
+    const { present, labels } = this.#one;
+    for (const row of rows) {
+      for (let k = 0; k < steps; k++) {
+        if (present[row * steps + k] === 0) continue;
+        if (at[k] !== NONE) this.#failDuplicate(labels[row]!, labels[at[k]!]!);
+        at[k] = row;
+      }
+    }
+    return at;
+  }
+
+  #failDuplicate(a: Labels, b: Labels): never {
+    const m = this.#o.matching;
+    const side = m.card === 'one-to-many' ? 'left' : 'right';
+    const group = seriesText(groupLabels(a, m.labels, !m.on));
+    const [first, second] = [seriesText(a), seriesText(b)].sort();
+    throw executionError(
+      `found duplicate series for the match group ${group} on the ${side} hand-side of the operation: [${first}, ${second}]` +
+        ';many-to-many matching not allowed: matching labels must be unique on one side',
+    );
+  }
+
+  /** Computes a row of the "many" side with its partner at steps [from, to). */
+  #pair(row: number, partner: number, from: number, to: number, matched: Uint8Array, group: number): void {
+    const steps = this.#steps;
+    const { values, present } = this.#many;
+    const base = row * steps;
+    let k = from;
+    while (k < to && present[base + k] === 0) k++;
+    if (k === to) return;
+    const out = this.#row(this.#resultLabels(this.#many.labels[row]!, partner), group);
+    const oneToOne = this.#o.matching.card === 'one-to-one';
+    for (; k < to; k++) {
+      if (present[base + k] === 0) continue;
+      if (oneToOne) {
+        if (matched[k] === 1)
+          throw executionError(
+            'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
+          );
+      }
+      matched[k] = 1;
+      const x = partner === NONE ? this.#fillOne! : this.#one.values[partner * steps + k]!;
+      this.#cell(out, k, values[base + k]!, x, group);
+    }
+  }
+
+  /** Steps where a row of the "one" side had no partner, with the fill value in its place. */
+  #fillFor(row: number, oneAt: Int32Array, matched: Uint8Array, group: number): void {
+    let out = -1;
+    for (let k = 0; k < this.#steps; k++) {
+      if (oneAt[k] !== row || matched[k] === 1) continue;
+      if (out < 0) {
+        const m = this.#o.matching;
+        const like = groupLabels(this.#one.labels[row]!, m.labels, !m.on);
+        out = this.#row(this.#resultLabels(like, row), group);
+      }
+      this.#cell(out, k, this.#fillMany!, this.#one.values[row * this.#steps + k]!, group);
+    }
+  }
+
+  #cell(out: number, k: number, many: number, one: number, group: number): void {
+    const row = this.#rows[out]!;
+    const { op, bool, matching } = this.#o;
+    if (row.touched![k] !== 0) {
+      if (row.group === group && matching.card !== 'one-to-one')
+        throw executionError('multiple matches for labels: grouping labels must ensure unique matches');
+      if (row.present[k] === 1) throw executionError(DUPLICATE_LABELS);
+    }
+    row.touched![k] = 1;
+    row.group = group;
+    const a = this.#swapped ? one : many;
+    const b = this.#swapped ? many : one;
+    if (!isComparison(op)) row.values[k] = scalarBinary(op, a, b);
+    else if (bool) row.values[k] = scalarBinary(op, a, b);
+    else if (scalarBinary(op, a, b) === 1) row.values[k] = a;
+    else return;
+    row.present[k] = 1;
+  }
+
+  #row(labels: Labels, group: number): number {
+    const key = labelsKey(labels);
+    const known = this.#rowOf.get(key);
+    if (known !== undefined) return known;
+    const row = this.#rows.length;
+    this.#rowOf.set(key, row);
+    this.#labels.push(labels);
+    this.#rows.push({
+      values: new Float64Array(this.#steps),
+      present: new Uint8Array(this.#steps),
+      touched: new Uint8Array(this.#steps),
+      group,
+    });
+    return row;
+  }
+
+  #resultLabels(many: Labels, partner: number): Labels {
+    const { op, bool, matching: m, delayed } = this.#o;
+    let labels = many;
+    if (NAME_CHANGING.has(op) || (bool && !delayed)) labels = withoutMetadata(labels);
+    if (m.card === 'one-to-one') {
+      const names = new Set(m.labels);
+      labels = m.on ? keepLabels(labels, names) : deleteLabels(labels, names);
+    }
+    for (const name of m.include) {
+      const value =
+        partner === NONE
+          ? labelValue(groupLabels(many, m.labels, !m.on), name)
+          : labelValue(this.#one.labels[partner]!, name);
+      labels = setLabel(labels, name, value);
+    }
+    return labels;
+  }
+}
+
+/** Labels as Prometheus prints them inside this message: everything in braces. */
+function seriesText(labels: Labels): string {
+  const parts: string[] = [];
+  for (let i = 0; i < labels.length; i += 2)
+    parts.push(printLabels([labels[i]!, labels[i + 1]!] as unknown as Labels));
+  return `{${parts.map((p) => (p.startsWith('{') ? p.slice(1, -1) : `__name__="${p}"`)).join(', ')}}`;
+}

@@ -1,0 +1,403 @@
+// A fragment over the series of a selection: each series is decoded once into columns, the window function fills a row of cells, and the
+// row is added to its group at once where the fragment aggregates.
+import {
+  labelsFromSorted,
+  newColumn,
+  SymbolReader,
+  type ChunkReader,
+  type Column,
+  type Labels,
+  type Selection,
+} from '@munjigi/model';
+import type { Annotation, Budget, Fragment, FragmentAggregate, FragmentPartial } from './fragment.ts';
+import { fragmentRange } from './fragment.ts';
+import { groupKey, groupLabels } from './label-edit.ts';
+import { checkCancelled, checkSamples, QueryError, takeCells } from './query-error.ts';
+import { dropStale, WINDOW_FUNCTIONS, type WindowFunction } from './window.ts';
+
+export interface RunOptions {
+  /** Series [from, to) of the selection; all when absent. */
+  readonly from?: number;
+  readonly to?: number;
+  /** Lets others run; awaited after about 20 ms of work. */
+  readonly pause?: () => Promise<void>;
+  /** Reader of the selection's symbols where the caller keeps one. */
+  readonly symbols?: SymbolReader;
+}
+
+/** Series whose bytes are brought near at a time. */
+const LOAD_BATCH = 512;
+/** Samples and cells between two pauses: about 20 ms of work. */
+const WORK_BETWEEN_PAUSES = 1_000_000;
+
+/** Runs a fragment over series [from, to) of what its selector selected. Throws QueryError. */
+export async function runFragment(
+  f: Fragment,
+  s: Selection,
+  r: ChunkReader,
+  b: Budget,
+  options: RunOptions = {},
+): Promise<FragmentPartial> {
+  const from = options.from ?? 0;
+  const to = options.to ?? s.count;
+  const reader = new SeriesLabels(s, options.symbols ?? new SymbolReader(s.symbols));
+  const window = WINDOW_FUNCTIONS.get(f.func);
+  const sink: Sink =
+    f.func === 'matrix'
+      ? new MatrixSink(f)
+      : window === undefined
+        ? fail(f.func)
+        : f.aggregate === null
+          ? new RowSink(f, window, b)
+          : new GroupSink(f, f.aggregate, window, b);
+  const { mint, maxt } = fragmentRange(f);
+  const keepsMarks = f.func === 'last' || f.func === 'timestamp';
+  const names = f.func === 'rate' || f.func === 'increase' ? new CounterNames(f.place) : null;
+  const column = newColumn();
+  let samplesRead = 0;
+  let work = 0;
+  for (let i = from; i < to; i++) {
+    if ((i - from) % LOAD_BATCH === 0) {
+      checkCancelled(b);
+      await r.load(s, i, Math.min(i + LOAD_BATCH, to));
+    }
+    r.series(s, i, mint, maxt, column);
+    if (column.h !== null) throw new QueryError('unsupported', nativeHistogramText(f.place));
+    samplesRead += column.n;
+    checkSamples(b, column.n);
+    if (!keepsMarks) dropStale(column);
+    if (column.n > 0 && sink.add(column, reader, i)) names?.see(reader, i);
+    work += column.n + f.grid.steps;
+    if (work >= WORK_BETWEEN_PAUSES) {
+      work = 0;
+      checkCancelled(b);
+      if (options.pause !== undefined) await options.pause();
+    }
+  }
+  return sink.result(samplesRead, names?.annotations ?? []);
+}
+
+function nativeHistogramText(place: string): string {
+  return `${place === '' ? '' : `${place}: `}native histograms are not supported yet`;
+}
+
+function fail(func: string): never {
+  throw new TypeError(`no window function ${func}`);
+}
+
+interface Sink {
+  /** Takes one series' samples; false when they gave nothing. */
+  add(c: Column, labels: SeriesLabels, i: number): boolean;
+  result(samplesRead: number, annotations: readonly Annotation[]): FragmentPartial;
+}
+
+/** Reads a selection's labels as text, as far as they are needed. */
+class SeriesLabels {
+  readonly #s: Selection;
+  readonly #symbols: SymbolReader;
+
+  constructor(s: Selection, symbols: SymbolReader) {
+    this.#s = s;
+    this.#symbols = symbols;
+  }
+
+  all(i: number): Labels {
+    const { labelFirst, labelSymbols } = this.#s;
+    const flat: string[] = [];
+    for (let k = labelFirst[i]!; k < labelFirst[i + 1]!; k++) flat.push(this.#symbols.text(labelSymbols[k]!));
+    return labelsFromSorted(flat);
+  }
+
+  value(i: number, name: string): string {
+    const { labelFirst, labelSymbols } = this.#s;
+    for (let k = labelFirst[i]!; k < labelFirst[i + 1]!; k += 2)
+      if (this.#symbols.text(labelSymbols[k]!) === name) return this.#symbols.text(labelSymbols[k + 1]!);
+    return '';
+  }
+}
+
+/** Prometheus' hint when rate or increase sees a metric whose name is not a counter's. */
+class CounterNames {
+  readonly #place: string;
+  readonly #seen = new Set<string>();
+  readonly annotations: Annotation[] = [];
+
+  constructor(place: string) {
+    this.#place = place;
+  }
+
+  see(labels: SeriesLabels, i: number): void {
+    const name = labels.value(i, '__name__');
+    if (this.#seen.has(name)) return;
+    this.#seen.add(name);
+    const hint = counterNameHint(name, this.#place);
+    if (hint !== null) this.annotations.push(hint);
+  }
+}
+
+/** The hint for one metric name, or null where the name is a counter's. */
+export function counterNameHint(name: string, place: string): Annotation | null {
+  if (name === '' || /_(?:total|sum|count|bucket)$/.test(name)) return null;
+  const text = `PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${JSON.stringify(name)}`;
+  return { severity: 'info', message: place === '' ? text : `${text} (${place})` };
+}
+
+/** One row a series; series without a cell leave no row. */
+class RowSink implements Sink {
+  readonly #f: Fragment;
+  readonly #window: WindowFunction;
+  readonly #budget: Budget;
+  readonly #labels: Labels[] = [];
+  #values = new Float64Array(0);
+  #present = new Uint8Array(0);
+
+  constructor(f: Fragment, window: WindowFunction, b: Budget) {
+    this.#f = f;
+    this.#window = window;
+    this.#budget = b;
+  }
+
+  add(c: Column, labels: SeriesLabels, i: number): boolean {
+    const { grid, range_ms, args } = this.#f;
+    const at = this.#labels.length * grid.steps;
+    if (at + grid.steps > this.#values.length) this.#grow(Math.max(at + grid.steps, 2 * this.#values.length));
+    const w = { ...grid, range_ms };
+    this.#window(c, w, args, this.#values, this.#present, at);
+    if (!anyPresent(this.#present, at, grid.steps)) return false;
+    this.#labels.push(labels.all(i));
+    return true;
+  }
+
+  #grow(cells: number): void {
+    takeCells(this.#budget, cells - this.#values.length);
+    const values = new Float64Array(cells);
+    values.set(this.#values);
+    const present = new Uint8Array(cells);
+    present.set(this.#present);
+    this.#values = values;
+    this.#present = present;
+  }
+
+  result(samplesRead: number, annotations: readonly Annotation[]): FragmentPartial {
+    const { id, grid } = this.#f;
+    const rows = this.#labels.length;
+    const cells = rows * grid.steps;
+    return {
+      fragment: id,
+      steps: grid.steps,
+      rows,
+      labels: this.#labels,
+      values: this.#values.length === cells ? this.#values : this.#values.slice(0, cells),
+      present: this.#present.length === cells ? this.#present : this.#present.slice(0, cells),
+      compensation: null,
+      counts: null,
+      samples: null,
+      annotations,
+      samplesRead,
+    };
+  }
+}
+
+function anyPresent(present: Uint8Array, at: number, n: number): boolean {
+  for (let k = at; k < at + n; k++) if (present[k] === 1) return true;
+  return false;
+}
+
+interface Group {
+  readonly labels: Labels;
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+  readonly compensation: Float64Array | null;
+  readonly counts: Float64Array | null;
+}
+
+/** One row a group; a series' cells are added to it right after they are made. */
+class GroupSink implements Sink {
+  readonly #f: Fragment;
+  readonly #aggregate: FragmentAggregate;
+  readonly #window: WindowFunction;
+  readonly #budget: Budget;
+  readonly #key: (labels: Labels) => string;
+  readonly #groups = new Map<string, Group>();
+  readonly #row: Float64Array;
+  readonly #rowPresent: Uint8Array;
+
+  constructor(f: Fragment, aggregate: FragmentAggregate, window: WindowFunction, b: Budget) {
+    this.#f = f;
+    this.#aggregate = aggregate;
+    this.#window = window;
+    this.#budget = b;
+    this.#key = groupKey(aggregate.labels, aggregate.without);
+    this.#row = new Float64Array(f.grid.steps);
+    this.#rowPresent = new Uint8Array(f.grid.steps);
+  }
+
+  add(c: Column, labels: SeriesLabels, i: number): boolean {
+    const { grid, range_ms, args } = this.#f;
+    this.#rowPresent.fill(0);
+    this.#window(c, { ...grid, range_ms }, args, this.#row, this.#rowPresent, 0);
+    if (!anyPresent(this.#rowPresent, 0, grid.steps)) return false;
+    addRow(this.#aggregate.op, this.#group(labels, i), this.#row, this.#rowPresent);
+    return true;
+  }
+
+  #group(reader: SeriesLabels, i: number): Group {
+    const { labels: names, without, op } = this.#aggregate;
+    const all = !without && names.length === 0 ? labelsFromSorted([]) : reader.all(i);
+    const key = this.#key(all);
+    const known = this.#groups.get(key);
+    if (known !== undefined) return known;
+    const { steps } = this.#f.grid;
+    takeCells(this.#budget, steps);
+    const sums = op === 'sum' || op === 'avg';
+    const made: Group = {
+      labels: groupLabels(all, names, without),
+      values: new Float64Array(steps),
+      present: new Uint8Array(steps),
+      compensation: sums ? new Float64Array(steps) : null,
+      counts: op === 'avg' ? new Float64Array(steps) : null,
+    };
+    this.#groups.set(key, made);
+    return made;
+  }
+
+  result(samplesRead: number, annotations: readonly Annotation[]): FragmentPartial {
+    const { id, grid } = this.#f;
+    const groups = [...this.#groups.values()];
+    const { steps } = grid;
+    const gather = (column: (g: Group) => Float64Array | null): Float64Array | null => {
+      if (groups.length === 0 || column(groups[0]!) === null) return null;
+      const all = new Float64Array(groups.length * steps);
+      groups.forEach((g, i) => all.set(column(g)!, i * steps));
+      return all;
+    };
+    const present = new Uint8Array(groups.length * steps);
+    groups.forEach((g, i) => present.set(g.present, i * steps));
+    return {
+      fragment: id,
+      steps,
+      rows: groups.length,
+      labels: groups.map((g) => g.labels),
+      values: gather((g) => g.values) ?? new Float64Array(0),
+      present,
+      compensation: gather((g) => g.compensation),
+      counts: gather((g) => g.counts),
+      samples: null,
+      annotations,
+      samplesRead,
+    };
+  }
+}
+
+/** Adds a row of cells to a group, cell by cell. */
+function addRow(op: FragmentAggregate['op'], g: Group, row: Float64Array, rowPresent: Uint8Array): void {
+  const { values, present } = g;
+  const n = row.length;
+  switch (op) {
+    case 'sum':
+      addKahan(values, g.compensation!, present, row, rowPresent, n);
+      return;
+    case 'avg': {
+      const counts = g.counts!;
+      for (let k = 0; k < n; k++) counts[k]! += rowPresent[k]!;
+      addKahan(values, g.compensation!, present, row, rowPresent, n);
+      return;
+    }
+    case 'count':
+      for (let k = 0; k < n; k++) {
+        values[k]! += rowPresent[k]!;
+        present[k]! |= rowPresent[k]!;
+      }
+      return;
+    case 'group':
+      for (let k = 0; k < n; k++) {
+        if (rowPresent[k] === 0) continue;
+        values[k] = 1;
+        present[k] = 1;
+      }
+      return;
+    case 'min':
+    case 'max':
+      for (let k = 0; k < n; k++) {
+        if (rowPresent[k] === 0) continue;
+        const x = row[k]!;
+        const held = values[k]!;
+        if (present[k] === 0 || held !== held || (op === 'max' ? held < x : held > x)) values[k] = x;
+        present[k] = 1;
+      }
+  }
+}
+
+/** Neumaier's sum of a row into sums and their compensation. */
+function addKahan(
+  sums: Float64Array,
+  compensation: Float64Array,
+  present: Uint8Array,
+  row: Float64Array,
+  rowPresent: Uint8Array,
+  n: number,
+): void {
+  for (let k = 0; k < n; k++) {
+    if (rowPresent[k] === 0) continue;
+    const x = row[k]!;
+    if (present[k] === 0) {
+      sums[k] = x;
+      present[k] = 1;
+      continue;
+    }
+    const sum = sums[k]!;
+    const next = sum + x;
+    if (next > Number.MAX_VALUE || next < -Number.MAX_VALUE) compensation[k] = 0;
+    else if (Math.abs(sum) >= Math.abs(x)) compensation[k]! += sum - next + x;
+    else compensation[k]! += x - next + sum;
+    sums[k] = next;
+  }
+}
+
+/** Keeps the samples themselves. */
+class MatrixSink implements Sink {
+  readonly #f: Fragment;
+  readonly #labels: Labels[] = [];
+  readonly #t: Float64Array[] = [];
+  readonly #v: Float64Array[] = [];
+  #total = 0;
+
+  constructor(f: Fragment) {
+    this.#f = f;
+  }
+
+  add(c: Column, labels: SeriesLabels, i: number): boolean {
+    this.#labels.push(labels.all(i));
+    this.#t.push(c.t.slice(0, c.n));
+    this.#v.push(c.v.slice(0, c.n));
+    this.#total += c.n;
+    return true;
+  }
+
+  result(samplesRead: number, annotations: readonly Annotation[]): FragmentPartial {
+    const first = new Uint32Array(this.#labels.length + 1);
+    const t = new Float64Array(this.#total);
+    const v = new Float64Array(this.#total);
+    let at = 0;
+    this.#t.forEach((times, i) => {
+      first[i] = at;
+      t.set(times, at);
+      v.set(this.#v[i]!, at);
+      at += times.length;
+    });
+    first[this.#labels.length] = at;
+    return {
+      fragment: this.#f.id,
+      steps: this.#f.grid.steps,
+      rows: this.#labels.length,
+      labels: this.#labels,
+      values: new Float64Array(0),
+      present: new Uint8Array(0),
+      compensation: null,
+      counts: null,
+      samples: { first, t, v },
+      annotations,
+      samplesRead,
+    };
+  }
+}

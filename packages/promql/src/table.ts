@@ -1,0 +1,184 @@
+// An instant vector at every step, as columns: what expressions are computed on.
+import { compareLabels, labelsKey, type Labels } from '@munjigi/model';
+import { BUDGET, type Budget, type FragmentPartial } from './fragment.ts';
+import { withoutMetadata } from './label-edit.ts';
+import { executionError, takeCells } from './query-error.ts';
+
+/** Row r has cells r * steps + k, absent where `present` is 0; rows need not be in any order. */
+export interface Table {
+  readonly type: 'table';
+  steps: number;
+  labels: Labels[];
+  /** 1: the row's name is to be dropped at the end (delayed name removal). */
+  drops: Uint8Array;
+  values: Float64Array;
+  present: Uint8Array;
+  /** Nobody else holds these columns: they may be changed in place. */
+  owned: boolean;
+}
+
+/** One value at all steps, or one a step. */
+export interface Scalar {
+  readonly type: 'scalar';
+  readonly values: Float64Array;
+}
+
+export interface Text {
+  readonly type: 'string';
+  readonly value: string;
+}
+
+export type Value = Table | Scalar | Text;
+
+export const DUPLICATE_LABELS = 'vector cannot contain metrics with the same labelset';
+
+export function newTable(b: Budget, labels: Labels[], steps: number): Table {
+  const cells = labels.length * steps;
+  takeCells(b, cells);
+  return {
+    type: 'table',
+    steps,
+    labels,
+    drops: new Uint8Array(labels.length),
+    values: new Float64Array(cells),
+    present: new Uint8Array(cells),
+    owned: true,
+  };
+}
+
+/** Gives back the room of a table that nobody needs any more. */
+export function release(b: Budget, t: Value): void {
+  if (t.type !== 'table' || !t.owned) return;
+  Atomics.sub(b.state, BUDGET.samples, t.values.length);
+  Atomics.sub(b.state, BUDGET.bytes_kib, Math.ceil((t.values.length * 9) / 1024));
+}
+
+/** A table whose columns may be changed: itself, or a copy. */
+export function owned(b: Budget, t: Table): Table {
+  if (t.owned) return t;
+  takeCells(b, t.values.length);
+  return {
+    ...t,
+    labels: [...t.labels],
+    drops: t.drops.slice(),
+    values: t.values.slice(),
+    present: t.present.slice(),
+    owned: true,
+  };
+}
+
+export function scalarAt(s: Scalar, k: number): number {
+  return s.values.length === 1 ? s.values[0]! : s.values[k]!;
+}
+
+/** A fragment's result as a table: rows as they are, with sums and means completed. */
+export function tableOf(p: FragmentPartial): Table {
+  return {
+    type: 'table',
+    steps: p.steps,
+    labels: [...p.labels],
+    drops: new Uint8Array(p.rows),
+    values: p.compensation === null ? p.values : completed(p),
+    present: p.present,
+    owned: false,
+  };
+}
+
+function completed(p: FragmentPartial): Float64Array {
+  const { values, compensation, counts } = p;
+  const out = new Float64Array(values.length);
+  for (let i = 0; i < out.length; i++) {
+    const c = compensation![i]!;
+    out[i] = counts === null ? values[i]! + c : values[i]! / counts[i]! + c / counts[i]!;
+  }
+  return out;
+}
+
+/** Takes names away now, or marks them to be dropped at the end. Rows that become equal are joined. */
+export function dropNames(t: Table, delayed: boolean): Table {
+  if (delayed) {
+    t.drops.fill(1);
+    return t;
+  }
+  t.labels = t.labels.map(withoutMetadata);
+  return joinEqualRows(t);
+}
+
+/** Joins rows with equal labels; throws where two have a value at one step. */
+export function joinEqualRows(t: Table): Table {
+  if (t.labels.length < 2) return t;
+  const byKey = new Map<string, number>();
+  const rows: number[] = [];
+  let values = t.values;
+  let present = t.present;
+  let drops = t.drops;
+  let copied = t.owned;
+  t.labels.forEach((labels, row) => {
+    const key = labelsKey(labels);
+    const first = byKey.get(key);
+    if (first === undefined) {
+      byKey.set(key, row);
+      rows.push(row);
+      return;
+    }
+    if (!copied) {
+      values = values.slice();
+      present = present.slice();
+      drops = drops.slice();
+      copied = true;
+    }
+    for (let k = 0; k < t.steps; k++) {
+      const from = row * t.steps + k;
+      if (present[from] === 0) continue;
+      const to = first * t.steps + k;
+      if (present[to] === 1) throw executionError(DUPLICATE_LABELS);
+      values[to] = values[from]!;
+      present[to] = 1;
+    }
+  });
+  if (rows.length === t.labels.length) return t;
+  return pickRows({ ...t, values, present, drops }, rows);
+}
+
+/** A table of the given rows in the given order. */
+export function pickRows(t: Table, rows: readonly number[]): Table {
+  const { steps } = t;
+  const values = new Float64Array(rows.length * steps);
+  const present = new Uint8Array(rows.length * steps);
+  const drops = new Uint8Array(rows.length);
+  rows.forEach((row, i) => {
+    values.set(t.values.subarray(row * steps, (row + 1) * steps), i * steps);
+    present.set(t.present.subarray(row * steps, (row + 1) * steps), i * steps);
+    drops[i] = t.drops[row]!;
+  });
+  return { ...t, labels: rows.map((row) => t.labels[row]!), drops, values, present };
+}
+
+/** Rows that have at least one cell. */
+export function rowsPresent(t: Table): number[] {
+  const rows: number[] = [];
+  for (let row = 0; row < t.labels.length; row++) {
+    for (let k = row * t.steps; k < (row + 1) * t.steps; k++) {
+      if (t.present[k] === 0) continue;
+      rows.push(row);
+      break;
+    }
+  }
+  return rows;
+}
+
+export function rowsInLabelOrder(t: Table, rows: readonly number[]): number[] {
+  return [...rows].sort((a, b) => compareLabels(t.labels[a]!, t.labels[b]!));
+}
+
+/** One step's table at all of `steps` steps. */
+export function repeated(b: Budget, t: Table, steps: number): Table {
+  const out = newTable(b, [...t.labels], steps);
+  out.drops = t.drops.slice();
+  for (let row = 0; row < t.labels.length; row++) {
+    if (t.present[row] === 0) continue;
+    out.values.fill(t.values[row]!, row * steps, (row + 1) * steps);
+    out.present.fill(1, row * steps, (row + 1) * steps);
+  }
+  return out;
+}
