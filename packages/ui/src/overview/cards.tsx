@@ -9,23 +9,26 @@ import { useSettings } from '../settings.tsx';
 import { poolsOf, type Target } from '../targets/read-targets.ts';
 import type { Gateway, GatewayEndpoint } from './gateway.ts';
 
+/** absent: this server has no such part. */
+export type CardState = 'loading' | 'known' | 'unknown' | 'absent';
+
 /** Rows a card shows. What is down comes first, so nothing that matters is cut off. */
 const ROWS_LIMIT = 12;
 
 export function EndpointsCard(props: {
   gateway: Gateway | null;
-  loading: boolean;
+  state: CardState;
   now_ms: number;
 }): ReactNode {
   const endpoints = (props.gateway?.endpoints ?? []).toSorted((a, b) => rank(a) - rank(b));
   const rest = endpoints.length - ROWS_LIMIT;
   return (
-    <section className="card" aria-labelledby="endpoints-title" aria-busy={props.loading}>
+    <section className="card" aria-labelledby="endpoints-title" aria-busy={props.state === 'loading'}>
       <header className="card-head">
         <h2 id="endpoints-title">Gateway endpoints</h2>
       </header>
       {endpoints.length === 0 ? (
-        <p className="empty">{props.loading ? 'Loading' : 'No endpoint is behind the gateway.'}</p>
+        <p className="empty">{emptyText(props.state, 'No endpoint is behind the gateway.')}</p>
       ) : (
         <table className="table">
           <thead>
@@ -82,10 +85,10 @@ function lastFailure(e: GatewayEndpoint, now_ms: number): ReactNode {
   );
 }
 
-export function TargetsCard(props: { targets: readonly Target[] | null; loading: boolean }): ReactNode {
+export function TargetsCard(props: { targets: readonly Target[] | null; state: CardState }): ReactNode {
   const pools = poolsOf(props.targets ?? []);
   return (
-    <section className="card" aria-labelledby="targets-title" aria-busy={props.loading}>
+    <section className="card" aria-labelledby="targets-title" aria-busy={props.state === 'loading'}>
       <header className="card-head">
         <h2 id="targets-title">Scrape targets</h2>
         <Link to="/targets" className="card-link">
@@ -94,9 +97,10 @@ export function TargetsCard(props: { targets: readonly Target[] | null; loading:
       </header>
       {pools.length === 0 ? (
         <p className="empty">
-          {props.loading
-            ? 'Loading'
-            : 'Nothing is scraped. Name what to watch under scrape_configs in prometheus.yml.'}
+          {emptyText(
+            props.state,
+            'Nothing is scraped. Name what to watch under scrape_configs in prometheus.yml.',
+          )}
         </p>
       ) : (
         <table className="table">
@@ -144,17 +148,17 @@ export function TargetsCard(props: { targets: readonly Target[] | null; loading:
   );
 }
 
-export function ConfigCard(props: { gateway: Gateway | null; loading: boolean; now_ms: number }): ReactNode {
+export function ConfigCard(props: { gateway: Gateway | null; state: CardState; now_ms: number }): ReactNode {
   const { zone } = useSettings();
   const g = props.gateway;
   const at_ms = g?.lastChange?.at_ms ?? null;
   return (
-    <section className="card" aria-labelledby="config-title" aria-busy={props.loading}>
+    <section className="card" aria-labelledby="config-title" aria-busy={props.state === 'loading'}>
       <header className="card-head">
         <h2 id="config-title">Configuration</h2>
       </header>
       {g === null ? (
-        <p className="empty">{props.loading ? 'Loading' : 'This server runs no gateway.'}</p>
+        <p className="empty">{emptyText(props.state, '')}</p>
       ) : (
         <dl className="pairs">
           <Pair name="Version">{g.version || '-'}</Pair>
@@ -210,4 +214,18 @@ function countRoutes(g: Gateway): string {
 
 function rank(e: GatewayEndpoint): number {
   return e.health === 'down' ? 0 : e.health === 'unknown' ? 1 : 2;
+}
+
+/** What stands where there is nothing to list. */
+export function emptyText(state: CardState, none: string): string {
+  switch (state) {
+    case 'loading':
+      return 'Loading';
+    case 'unknown':
+      return 'Not known: the server could not say.';
+    case 'absent':
+      return 'This server runs no gateway.';
+    case 'known':
+      return none;
+  }
 }

@@ -1,15 +1,25 @@
 // One screen that answers "is all well?".
 import type { ReactNode } from 'react';
+import type { ApiError } from '../api.ts';
+import { useContact } from '../connection.ts';
 import { printCount, printLatency, printPercent, printRate } from '../number.ts';
 import { printAgo } from '../duration.ts';
 import { Icon, type IconName } from '../icons.tsx';
-import { printClock, printInstant } from '../instant.ts';
+import { printClock, printInstant, type Zone } from '../instant.ts';
 import { usePoll } from '../poll.ts';
 import { useSettings } from '../settings.tsx';
 import { useTitle } from '../title.ts';
-import { ConfigCard, EndpointsCard, TargetsCard } from './cards.tsx';
+import { ConfigCard, EndpointsCard, TargetsCard, type CardState } from './cards.tsx';
 import { loadOverview, type OverviewData } from './load.ts';
-import { headline, routeRows, totalsOf, troublesOf, type RouteRow, type Tone } from './reduce.ts';
+import {
+  headline,
+  routeRows,
+  totalsOf,
+  troublesOf,
+  type RouteRow,
+  type Tone,
+  type Trouble,
+} from './reduce.ts';
 import { RouteTable } from './route-table.tsx';
 import { TroubleList } from './trouble-list.tsx';
 
@@ -27,17 +37,19 @@ export function OverviewPage(): ReactNode {
   const rows = data === null ? [] : routeRows(data.gateway, data.traffic);
   const troubles =
     data === null ? [] : troublesOf(data.gateway, data.targets, rows, data.traffic.alerts, data.down);
-  const known = data !== null && data.failures.length === 0;
-  const head = headline(troubles, known);
-  const text =
+  const { lostSince_ms } = useContact();
+  const head = headlineOf(data, error, troubles, lostSince_ms !== null, zone);
+  useTitle(head.text);
+  const unknown = new Set(data?.failures.map((f) => f.part));
+  const gatewayState: CardState =
     data === null
-      ? error === null
-        ? 'Looking'
-        : 'Not known'
-      : !known && troubles.length === 0
-        ? 'Not all is known'
-        : head.text;
-  useTitle(data === null ? 'Overview' : text);
+      ? 'loading'
+      : data.gateway !== null
+        ? 'known'
+        : unknown.has('gateway')
+          ? 'unknown'
+          : 'absent';
+  const targetsState: CardState = data === null ? 'loading' : data.targets === null ? 'unknown' : 'known';
 
   return (
     <div className="page overview">
@@ -47,12 +59,8 @@ export function OverviewPage(): ReactNode {
             <Icon name={TONE_ICON[head.tone]} size={22} />
           </span>
           <div>
-            <h1>{text}</h1>
-            <p className="dim">
-              {data === null
-                ? (error?.message ?? 'Asking the server.')
-                : `Live, updated ${printClock(data.at_ms, zone)}`}
-            </p>
+            <h1>{head.text}</h1>
+            <p className="dim">{head.detail}</p>
           </div>
         </div>
         <Facts data={data} rows={rows} />
@@ -62,9 +70,9 @@ export function OverviewPage(): ReactNode {
         <div className="note note-error" role="alert">
           <strong>Some of this could not be asked</strong>
           <ul>
-            {data.failures.map((f) => (
-              <li key={f.part}>
-                {f.part}: {f.message}
+            {[...Map.groupBy(data.failures, (f) => f.message)].map(([message, of]) => (
+              <li key={message}>
+                {of.map((f) => f.part).join(', ')}: {message}
               </li>
             ))}
           </ul>
@@ -72,19 +80,34 @@ export function OverviewPage(): ReactNode {
       ) : null}
 
       <TroubleList troubles={troubles} now_ms={data?.at_ms ?? 0} window_s={data?.window_s ?? 60} />
-      <RouteTable
-        rows={rows}
-        window_s={data?.window_s ?? 60}
-        loading={data === null}
-        hasGateway={data?.gateway !== null}
-      />
+      <RouteTable rows={rows} window_s={data?.window_s ?? 60} state={gatewayState} />
       <div className="cards">
-        <EndpointsCard gateway={data?.gateway ?? null} loading={data === null} now_ms={data?.at_ms ?? 0} />
-        <TargetsCard targets={data?.targets ?? null} loading={data === null} />
-        <ConfigCard gateway={data?.gateway ?? null} loading={data === null} now_ms={data?.at_ms ?? 0} />
+        <EndpointsCard gateway={data?.gateway ?? null} state={gatewayState} now_ms={data?.at_ms ?? 0} />
+        <TargetsCard targets={data?.targets ?? null} state={targetsState} />
+        <ConfigCard gateway={data?.gateway ?? null} state={gatewayState} now_ms={data?.at_ms ?? 0} />
       </div>
     </div>
   );
+}
+
+/** The sentence at the top and the line below it. What is old or only half known is never called healthy. */
+function headlineOf(
+  data: OverviewData | null,
+  error: ApiError | null,
+  troubles: readonly Trouble[],
+  lost: boolean,
+  zone: Zone,
+): { tone: Tone; text: string; detail: string } {
+  if (data === null) {
+    if (error === null) return { tone: 'unknown', text: 'Looking', detail: 'Asking the server.' };
+    return { tone: 'unknown', text: 'Not known', detail: error.message };
+  }
+  const at = printClock(data.at_ms, zone);
+  const known = headline(troubles, data.failures.length === 0);
+  if (lost || error !== null) {
+    return { tone: 'unknown', text: 'No contact', detail: `At ${at}: ${known.text.toLowerCase()}` };
+  }
+  return { ...known, detail: `Live, updated ${at}` };
 }
 
 function Facts(props: { data: OverviewData | null; rows: readonly RouteRow[] }): ReactNode {
@@ -95,14 +118,19 @@ function Facts(props: { data: OverviewData | null; rows: readonly RouteRow[] }):
   const targets = data?.targets ?? [];
   const change = data?.gateway?.lastChange ?? null;
   const none = data === null;
+  const noTraffic = data === null || data.traffic.rate === null;
   return (
     <dl className="facts">
-      <Fact name="Requests" value={none ? '-' : printRate(totals.rate)} unit={none ? '' : '/s'} />
+      <Fact name="Requests" value={noTraffic ? '-' : printRate(totals.rate)} unit={noTraffic ? '' : '/s'} />
       <Fact name="Errors" value={totals.errorShare === null ? '-' : printPercent(totals.errorShare)} />
       <Fact name="Slowest p99" value={totals.p99_s === null ? '-' : printLatency(totals.p99_s)} />
       <Fact
         name="Targets up"
-        value={none ? '-' : outOf(targets.filter((t) => t.health === 'up').length, targets.length)}
+        value={
+          none || data.targets === null
+            ? '-'
+            : outOf(targets.filter((t) => t.health === 'up').length, targets.length)
+        }
       />
       <Fact
         name="Endpoints up"

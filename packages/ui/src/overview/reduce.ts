@@ -309,7 +309,7 @@ export function headline(troubles: readonly Trouble[], known: boolean): { tone: 
     const more = warnings > 0 ? ` and ${warnings} warning${warnings === 1 ? '' : 's'}` : '';
     return { tone: 'error', text: `${errors} problem${errors === 1 ? '' : 's'}${more}` };
   }
-  if (!known) return { tone: 'unknown', text: 'Looking' };
+  if (!known) return { tone: 'unknown', text: 'Not all is known' };
   if (warnings > 0)
     return { tone: 'warning', text: `Healthy, ${warnings} warning${warnings === 1 ? '' : 's'}` };
   return { tone: 'ok', text: 'All healthy' };

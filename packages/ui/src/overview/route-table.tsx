@@ -3,22 +3,25 @@ import type { ReactNode } from 'react';
 import { printLatency, printPercent, printRate } from '../number.ts';
 import { Link, queryLink } from '../router.tsx';
 import { ERRORS_BAD, ERRORS_WARN, routeExprs, routeTitle, type RouteRow, type SplitShare } from './reduce.ts';
+import { emptyText, type CardState } from './cards.tsx';
 import { Sparkline } from './sparkline.tsx';
+
+const NO_ROUTES =
+  'No route is configured and none has had traffic. Put a gateway document into the configured folder and it appears here.';
 
 export function RouteTable(props: {
   rows: readonly RouteRow[];
   window_s: number;
-  loading: boolean;
-  hasGateway: boolean;
+  state: CardState;
 }): ReactNode {
   return (
-    <section className="card" aria-labelledby="routes-title" aria-busy={props.loading}>
+    <section className="card" aria-labelledby="routes-title" aria-busy={props.state === 'loading'}>
       <header className="card-head">
         <h2 id="routes-title">Routes</h2>
         <span className="dim">last 15 minutes</span>
       </header>
       {props.rows.length === 0 ? (
-        <p className="empty">{emptyText(props.loading, props.hasGateway)}</p>
+        <p className="empty">{emptyText(props.state, NO_ROUTES)}</p>
       ) : (
         <table className="table routes">
           <thead>
@@ -82,7 +85,7 @@ function Row(props: { row: RouteRow; window_s: number }): ReactNode {
         <Link to={queryLink(exprs.errors)} className={`figure tone-text-${tone}`}>
           {row.errorShare === null ? <span className="dim">-</span> : printPercent(row.errorShare)}
         </Link>
-        <Sparkline line={row.errorLine} tone="bad" floor={0.02} />
+        <Sparkline line={row.errorLine} tone={tone === 'ok' ? 'quiet' : 'bad'} floor={0.02} />
       </td>
       <td data-label="p50" className="col-third">
         <Latency seconds={row.p50_s} />
@@ -162,13 +165,6 @@ function splitTitle(s: SplitShare): string {
 function errorTone(share: number | null): 'ok' | 'warning' | 'error' {
   if (share === null || share < ERRORS_WARN) return 'ok';
   return share >= ERRORS_BAD ? 'error' : 'warning';
-}
-
-function emptyText(loading: boolean, hasGateway: boolean): string {
-  if (loading) return 'Loading';
-  return hasGateway
-    ? 'No route is configured and none has had traffic. Put a gateway document into the configured folder and it appears here.'
-    : 'This server runs no gateway.';
 }
 
 function matchText(row: RouteRow): string {

@@ -6,7 +6,11 @@ const WIDTH = 100;
 const HEIGHT = 24;
 
 /** `floor`: the least top of the scale, so that noise near zero stays flat. Decoration: the number beside it is the text. */
-export function Sparkline(props: { line: Line; tone?: 'plain' | 'bad'; floor?: number }): ReactNode {
+export function Sparkline(props: {
+  line: Line;
+  tone?: 'plain' | 'quiet' | 'bad';
+  floor?: number;
+}): ReactNode {
   const paths = sparkPaths(props.line, props.floor ?? 0);
   const tone = props.line.some((v) => v !== null && v > 0) ? (props.tone ?? 'plain') : 'flat';
   return (

@@ -37,7 +37,7 @@ export function TroubleList(props: {
               <span className="hidden">{t.severity}</span>
             </span>
             <span className="trouble-kind">{KIND[t.kind]}</span>
-            <span className="trouble-what mono">
+            <span className="trouble-what">
               {t.row === undefined ? (
                 t.what
               ) : (

@@ -88,7 +88,7 @@ function headPairs(store: Store, zone: Zone): Pairs {
   return Object.fromEntries(
     Object.entries(store.headStats ?? {}).map(([name, v]) => [
       name,
-      /Time$/.test(name) ? printInstant(v, zone) : printCount(v),
+      name.endsWith('Time') ? printInstant(v, zone) : printCount(v),
     ]),
   );
 }

@@ -345,6 +345,7 @@ class Walk {
         await page.getByText(/^Live, updated/).waitFor();
         setMode('down');
         await page.getByText('The server has not answered since').waitFor();
+        await page.getByRole('heading', { level: 1, name: 'No contact' }).waitFor();
         await this.#shot(page, `overview-lost-${suffix}`);
         await fits(page, `overview without server ${suffix}`);
         setMode('healthy');
