@@ -22,7 +22,7 @@ export class ResourceSet {
   add(resource: BareResource): ResourceName {
     const hash = hashOf(resource);
     const before = this.#resources.get(resource.name);
-    if (before === undefined) this.#resources.set(resource.name, { ...resource, hash } as Resource);
+    if (before === undefined) this.#resources.set(resource.name, { ...resource, hash });
     else if (before.hash !== hash) this.collisions.add(resource.name);
     return resource.name;
   }

@@ -28,7 +28,7 @@ export interface Translation {
 /** Never throws on input: whatever is wrong with it stands in `problems`, all of it at once. */
 export function translate({ files, listeners }: TranslateInput): Translation {
   const sorted = sortDocuments(files);
-  const problems = new Problems();
+  const problems = new Problems([...sorted.kong, ...sorted.istio]);
   problems.all.push(...sorted.problems);
   const resources = new ResourceSet();
 

@@ -43,12 +43,16 @@ export interface RouteView {
   readonly targets: readonly TargetView[];
   /** One line each, as `key-auth (apikey)`. */
   readonly filters: readonly string[];
+  /** Labels of its metrics. */
+  readonly metric: { readonly route: string; readonly service: string };
 }
 
 export interface TargetView {
   readonly cluster: ResourceName;
   /** As people call it. */
   readonly label: string;
+  /** Label of the cluster's metrics. */
+  readonly upstream: string;
   readonly weight: number;
   readonly endpoints: readonly { readonly host: string; readonly port: number; readonly weight: number }[];
 }

@@ -1,7 +1,7 @@
 // DestinationRule: the subsets of a host, and how it is connected to.
 import {
   enumOf,
-  goDuration,
+  boolean,
   ignored,
   integer,
   list,
@@ -14,42 +14,59 @@ import {
   string,
   withDefault,
   type Decoder,
+  type Reporter,
 } from '@munjigi/document';
 import { judged, warned } from '../problems.ts';
+import { millis } from './object.ts';
 import { domainFault } from './names.ts';
 
 const text = string({ nonEmpty: true });
 const later = 'not supported yet: it has no effect';
-const duration = goDuration({ min: 1 });
+const duration = millis(1);
+const unusedDuration = optional(warned(millis(0), () => later));
 const size = optional(warned(integer({ min: 0 }), (value) => (value === 0 ? null : later)));
 
-const connectionPool = object({
-  tcp: optional(
-    object({
-      maxConnections: size,
-      connectTimeout: optional(duration),
-      idleTimeout: ignored(later),
-      maxConnectionDuration: ignored(later),
-      tcpKeepalive: ignored(later),
-    }),
-  ),
-  http: optional(
-    object({
-      http1MaxPendingRequests: size,
-      http2MaxRequests: size,
-      maxRequestsPerConnection: size,
-      maxRetries: size,
-      maxConcurrentStreams: size,
-      idleTimeout: optional(duration),
-      h2UpgradePolicy: optional(
-        warned(enumOf('DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE'), (policy) =>
-          policy === 'UPGRADE' ? later : null,
-        ),
+const connectionPool = object(
+  {
+    tcp: optional(
+      object({
+        maxConnections: size,
+        connectTimeout: optional(duration),
+        idleTimeout: unusedDuration,
+        maxConnectionDuration: optional(warned(duration, () => later)),
+        tcpKeepalive: ignored(later),
+      }),
+    ),
+    http: optional(
+      object(
+        {
+          http1MaxPendingRequests: size,
+          http2MaxRequests: size,
+          maxRequestsPerConnection: size,
+          maxRetries: size,
+          maxConcurrentStreams: size,
+          idleTimeout: optional(duration),
+          h2UpgradePolicy: optional(
+            warned(enumOf('DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE'), (policy) =>
+              policy === 'UPGRADE' ? later : null,
+            ),
+          ),
+          useClientProtocol: optional(warned(boolean, (on) => (on ? later : null))),
+          http2KeepAlive: optional(
+            warned(object({ interval: required(duration), timeout: required(duration) }), () => later),
+          ),
+        },
+        {
+          check: (pool, report) => {
+            if (pool.h2UpgradePolicy === 'UPGRADE' && pool.useClientProtocol === true)
+              report.error('useClientProtocol', 'wants either h2UpgradePolicy UPGRADE or useClientProtocol');
+          },
+        },
       ),
-      useClientProtocol: ignored(later),
-    }),
-  ),
-});
+    ),
+  },
+  { check: wantsSome('tcp', 'http') },
+);
 
 const turns = 'not supported yet: endpoints take turns (ROUND_ROBIN)';
 const loadBalancer = object({
@@ -101,18 +118,40 @@ const policyFields = {
   tls: optional(tls),
 };
 
-const trafficPolicy = object({
-  ...policyFields,
-  portLevelSettings: optional(
-    warned(
-      list(object({ ...policyFields, port: required(object({ number: required(integer()) })) })),
-      () => later,
+const trafficPolicy = object(
+  {
+    ...policyFields,
+    portLevelSettings: optional(
+      warned(
+        list(object({ ...policyFields, port: required(object({ number: required(integer()) })) })),
+        () => later,
+      ),
     ),
-  ),
-  tunnel: ignored(later),
-  proxyProtocol: ignored(later),
-  retryBudget: ignored(later),
-});
+    tunnel: ignored(later),
+    proxyProtocol: ignored(later),
+    retryBudget: ignored(later),
+  },
+  {
+    check: wantsSome(
+      'connectionPool',
+      'loadBalancer',
+      'outlierDetection',
+      'tls',
+      'portLevelSettings',
+      'tunnel',
+      'proxyProtocol',
+      'retryBudget',
+    ),
+  },
+);
+
+/** An empty part is a slip of the pen: usually the indentation is wrong. */
+function wantsSome(...fields: readonly string[]): (value: unknown, report: Reporter) => void {
+  return (_, report) => {
+    if (!fields.some((field) => report.has(field)))
+      report.error('', `wants at least one of ${fields.join(', ')}`);
+  };
+}
 
 const subset = object({
   name: required(

@@ -3,6 +3,7 @@ import {
   byKind,
   childOf,
   Context,
+  goDuration,
   isNull,
   list,
   mapOf,
@@ -17,6 +18,7 @@ import {
   type Schema,
 } from '@munjigi/document';
 import type { Problem } from '@munjigi/model';
+import { judged } from '../problems.ts';
 import type { IstioObject } from '../source/header.ts';
 
 export interface Named<S> {
@@ -89,6 +91,13 @@ export const stringMatch: Decoder<StringMatch> = (node, context) => {
 };
 const fields = object({ exact: optional(string()), prefix: optional(string()), regex: optional(string()) });
 
+/** A duration of whole milliseconds: Istio takes no finer one. */
+export function millis(min_ms: number): Decoder<number> {
+  return judged(goDuration({ min: min_ms }), (ms) =>
+    Number.isInteger(ms) ? null : 'wants whole milliseconds',
+  );
+}
+
 /** Header names with what their values must be; `{}` for any value. */
 export const headerMatches: Decoder<Map<string, StringMatch>> = mapOf(stringMatch, headerFault);
 
@@ -97,7 +106,7 @@ export function headerFault(name: string): string | null {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ? null : `${JSON.stringify(name)} is not a header name`;
 }
 
-const headerName = string({ pattern: /^:?[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, what: 'a header name' });
+const headerName = judged(string(), headerEditFault);
 const headerValue: Decoder<string> = (node, context) => {
   const text = byKind({ scalar: string() })(node, context);
   if (text === undefined) return undefined;
@@ -118,8 +127,24 @@ const edits = {
 export const headerOperations = object(edits);
 export const headers = object({ request: optional(headerOperations), response: optional(headerOperations) });
 
+/** Headers that frame a message or belong to one connection. */
+const FRAMING: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
 function headerEditFault(name: string): string | null {
-  return name === ':authority' ? null : headerFault(name);
+  if (name === ':authority') return null;
+  return FRAMING.has(name.toLowerCase())
+    ? `${name} cannot be changed: it frames the message or belongs to the connection`
+    : headerFault(name);
 }
 
 type Value<D> = D extends Decoder<infer T> ? T : never;

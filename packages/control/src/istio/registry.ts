@@ -119,6 +119,7 @@ export class Registry {
     return {
       cluster: this.#resources.add(cluster),
       label: subset === undefined ? destination.host : `${destination.host} ${subset}`,
+      upstream: cluster.metric.upstream,
       weight: 1,
       endpoints,
     };

@@ -1,6 +1,13 @@
 // One http route of a VirtualService as a route of the data plane.
 import { placeOf, type Place } from '@munjigi/document';
-import type { HeaderEdits, HeaderMatch, ResourceName, RouteMatch, RouteResource } from '@munjigi/proxy';
+import type {
+  HeaderEdits,
+  HeaderMatch,
+  ResourceName,
+  RouteMatch,
+  RouteResource,
+  SplitResource,
+} from '@munjigi/proxy';
 import type { Problems } from '../problems.ts';
 import { NO_EDITS, type ResourceSet } from '../resources.ts';
 import { describeMatches, describeSplit, type RouteView, type TargetView } from '../view.ts';
@@ -46,15 +53,13 @@ export function addRoute(
   const at = placeOf(route) ?? service.at;
   const matches = matchesOf(context, route, at);
   const key = `${fullName(service)}/${keyOf(service.spec, route, i)}`;
-  const request = authorityOf(route.headers?.request, at, 'headers.request', problems);
   const targets = targetsOf(context, route, at);
   if (matches === null) return null;
 
-  let hostHeader = request.host ?? targets.host;
-  if (route.rewrite?.authority !== undefined && route.rewrite.authority !== '')
-    hostHeader = route.rewrite.authority;
   const { action, line } = actionOf(route, key, targets, resources);
   const uri = route.rewrite?.uri ?? '';
+  const authority = route.rewrite?.authority ?? '';
+  const metric = { route: fullName(service), service: route.route[0]?.destination.host ?? '' };
   const name = resources.add({
     kind: 'route',
     name: `route/istio/${key}`,
@@ -62,12 +67,12 @@ export function addRoute(
     action,
     filters: [],
     rewritePath: uri === '' ? null : { kind: 'replacePrefix', to: uri },
-    hostHeader: hostHeader === null ? null : { kind: 'literal', value: hostHeader },
-    requestHeaders: request.edits,
-    responseHeaders: authorityOf(route.headers?.response, at, 'headers.response', problems).edits,
+    hostHeader: authority === '' ? null : { kind: 'literal', value: authority },
+    requestHeaders: editsOf(route.headers?.request, at, 'headers.request', problems),
+    responseHeaders: editsOf(route.headers?.response, at, 'headers.response', problems),
     timeout_ms: Math.ceil(route.timeout ?? 0),
     connectRetries: action.kind === 'forward' ? retriesOf(route, at, problems) : 0,
-    metric: { route: fullName(service), service: route.route[0]?.destination.host ?? '' },
+    metric,
   });
   const view: RouteView = {
     name,
@@ -79,6 +84,7 @@ export function addRoute(
     action: line,
     targets: targets.views,
     filters: [],
+    metric,
   };
   return { name, view };
 }
@@ -98,7 +104,8 @@ function actionOf(
 ): { action: RouteResource['action']; line: string } {
   const { redirect, directResponse } = route;
   if (redirect !== undefined) {
-    const { redirectCode: status, scheme, port } = redirect;
+    const { redirectCode, scheme, port } = redirect;
+    const status = redirectCode === 0 ? 301 : redirectCode;
     const host = redirect.authority === undefined || redirect.authority === '' ? null : redirect.authority;
     const path = redirect.uri === undefined || redirect.uri === '' ? null : redirect.uri;
     const to = `${scheme === undefined ? '' : `${scheme}://`}${host ?? ''}${port === undefined ? '' : `:${port}`}${path ?? ''}`;
@@ -135,20 +142,12 @@ function actionOf(
 
 interface Targets {
   readonly views: TargetView[];
-  readonly split: {
-    cluster: ResourceName;
-    weight: number;
-    requestHeaders: HeaderEdits;
-    responseHeaders: HeaderEdits;
-  }[];
-  /** Host that its only destination sets. */
-  readonly host: string | null;
+  readonly split: SplitResource['targets'][number][];
 }
 
 function targetsOf(context: RouteContext, route: HttpRoute, at: Place): Targets {
   const { service, registry, problems } = context;
-  const targets: Targets = { views: [], split: [], host: null };
-  let host: string | null = null;
+  const targets: Targets = { views: [], split: [] };
   for (const weighted of route.route) {
     const place = placeOf(weighted) ?? at;
     const view = registry.cluster(
@@ -156,27 +155,14 @@ function targetsOf(context: RouteContext, route: HttpRoute, at: Place): Targets 
       service.namespace,
       placeOf(weighted.destination) ?? place,
     );
-    const request = authorityOf(weighted.headers?.request, place, 'headers.request', problems);
-    const response = authorityOf(weighted.headers?.response, place, 'headers.response', problems);
-    if (request.host !== null && route.route.length > 1) {
-      problems.error(
-        place,
-        'headers.request.set',
-        'setting the host for one of several destinations is not supported: set it on the route',
-      );
-    }
-    host = request.host ?? host;
+    const requestHeaders = editsOf(weighted.headers?.request, place, 'headers.request', problems);
+    const responseHeaders = editsOf(weighted.headers?.response, place, 'headers.response', problems);
     if (view === null) continue;
     const weight = weightOf(route.route, weighted);
     targets.views.push({ ...view, weight });
-    targets.split.push({
-      cluster: view.cluster,
-      weight,
-      requestHeaders: request.edits,
-      responseHeaders: response.edits,
-    });
+    targets.split.push({ cluster: view.cluster, weight, requestHeaders, responseHeaders });
   }
-  return { ...targets, host };
+  return targets;
 }
 
 /** A single destination gets everything, whatever its weight. */
@@ -184,39 +170,30 @@ function weightOf(all: readonly Weighted[], one: Weighted): number {
   return all.length === 1 ? 1 : one.weight;
 }
 
-/** Header edits, with the host taken out: the data plane sets it apart. */
-function authorityOf(
+/** `:authority` is the Host of the forwarded request; it can only be set. */
+function editsOf(
   operations: HeaderOperations | undefined,
   at: Place,
-  field: string,
+  field: 'headers.request' | 'headers.response',
   problems: Problems,
-): { edits: HeaderEdits; host: string | null } {
-  if (operations === undefined) return { edits: NO_EDITS, host: null };
-  let host: string | null = null;
-  const set: [string, string][] = [];
-  for (const [name, value] of operations.set) {
-    if (!isAuthority(name)) set.push([name.toLowerCase(), value]);
-    else if (field.endsWith('response'))
-      problems.error(at, `${field}.set`, `${name} is not a header of responses`);
-    else host = value;
-  }
-  const refuse = (name: string, how: string): void => {
-    if (isAuthority(name)) problems.error(at, `${field}.${how}`, `${name} can only be set`);
+): HeaderEdits {
+  if (operations === undefined) return NO_EDITS;
+  const nameOf = (written: string): string => {
+    const name = written.toLowerCase();
+    return name === ':authority' ? 'host' : name;
   };
-  for (const name of operations.add.keys()) refuse(name, 'add');
-  for (const name of operations.remove) refuse(name, 'remove');
-  return {
-    edits: {
-      remove: operations.remove.map((name) => name.toLowerCase()),
-      set,
-      add: [...operations.add].map(([name, value]) => [name.toLowerCase(), value] as const),
-    },
-    host,
+  const refuseHost = (names: Iterable<string>, how: string): void => {
+    for (const name of names) {
+      if (nameOf(name) === 'host')
+        problems.error(at, `${field}.${how}`, `${name} can only be set, and only on requests`);
+    }
   };
-}
-
-function isAuthority(name: string): boolean {
-  return name === ':authority' || name.toLowerCase() === 'host';
+  refuseHost(operations.add.keys(), 'add');
+  refuseHost(operations.remove, 'remove');
+  if (field === 'headers.response') refuseHost(operations.set.keys(), 'set');
+  const pairs = (map: ReadonlyMap<string, string>): (readonly [string, string])[] =>
+    [...map].map(([name, value]) => [nameOf(name), value] as const);
+  return { remove: operations.remove.map(nameOf), set: pairs(operations.set), add: pairs(operations.add) };
 }
 
 /** null: no match can ever be true here. */
@@ -308,7 +285,11 @@ function retriesOf({ retries }: HttpRoute, at: Place, problems: Problems): numbe
     (condition) => condition !== 'connect-failure' && condition !== 'refused-stream',
   );
   if (other.length > 0) {
-    problems.warn(at, 'retries.retryOn', `${other.join(', ')}: only failed connections are tried again yet`);
+    problems.warn(
+      at,
+      'retries.retryOn',
+      `${other.join(', ')}: so far only failed connections are tried again`,
+    );
   }
   return conditions.some((condition) => CONNECT_CONDITIONS.has(condition)) ? retries.attempts : 0;
 }

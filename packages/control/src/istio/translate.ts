@@ -72,6 +72,7 @@ export function translateIstio(
         { listener: served.listener, pattern, served },
         [route],
         served.gateway,
+        'spec.servers',
         problems,
       );
   }
@@ -80,7 +81,7 @@ export function translateIstio(
       ({ served }) => served.server.tls?.httpsRedirect !== true,
     );
     const routes = routesOf(service, attached, registry, resources, problems, views);
-    for (const place of attached) claim(claims, listeners, place, routes, service, problems);
+    for (const place of attached) claim(claims, listeners, place, routes, service, 'spec.hosts', problems);
   }
   return { claims: claims.map((byPattern) => [...byPattern.values()]), views };
 }
@@ -96,6 +97,7 @@ function claim(
   { listener, pattern }: Attached,
   routes: readonly ResourceName[],
   owner: Named<unknown>,
+  field: string,
   problems: Problems,
 ): void {
   const byPattern = claims[listener]!;
@@ -109,14 +111,14 @@ function claim(
       name,
       routes: [],
       noRoute: NOT_FOUND,
-      at: owner.at,
+      at: problems.locate(owner.at, field),
       owners: new Set(),
     };
     byPattern.set(pattern, mine);
   } else if (!mine.owners.has(fullName(owner))) {
     problems.warn(
       owner.at,
-      'spec.hosts',
+      field,
       `${pattern} on port ${port} belongs to another object too (${printPlace(mine.at)}): its routes are tried first`,
     );
   }

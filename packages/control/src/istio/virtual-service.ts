@@ -2,7 +2,6 @@
 import {
   boolean,
   enumOf,
-  goDuration,
   ignored,
   integer,
   isNull,
@@ -19,8 +18,9 @@ import {
   type Decoder,
 } from '@munjigi/document';
 import { judged, warned } from '../problems.ts';
+import { intersect } from '../host-pattern.ts';
 import { domainFault } from './names.ts';
-import { headers, headerMatches, stringMatch } from './object.ts';
+import { headers, headerMatches, millis, stringMatch } from './object.ts';
 import { isAddress } from './service-entry.ts';
 
 const text = string({ nonEmpty: true });
@@ -102,7 +102,7 @@ const redirect = object(
     scheme: optional(enumOf('http', 'https')),
     redirectCode: withDefault(
       judged(integer(), (code) =>
-        [301, 302, 303, 307, 308].includes(code)
+        [0, 301, 302, 303, 307, 308].includes(code)
           ? null
           : `${code} is not a redirect: wants 301, 302, 303, 307 or 308`,
       ),
@@ -113,7 +113,8 @@ const redirect = object(
     check: ({ uri, authority, scheme, port, derivePort }, report) => {
       if ([uri, authority, scheme, port, derivePort].every((field) => field === undefined || field === ''))
         report.error('', 'wants at least one of uri, authority, scheme and port');
-      if (uri !== undefined && uri !== '' && !uri.startsWith('/')) report.error('uri', 'must start with /');
+      if (uri !== undefined && uri !== '' && !uri.startsWith('/'))
+        report.error('uri', 'a path that does not start with / is not supported');
     },
   },
 );
@@ -133,19 +134,52 @@ const directResponse = object({
   ),
 });
 
+/** Envoy's conditions for another try; a number is a status of the response. */
+const RETRY_CONDITIONS: ReadonlySet<string> = new Set([
+  '5xx',
+  'gateway-error',
+  'reset',
+  'reset-before-request',
+  'connect-failure',
+  'retriable-4xx',
+  'refused-stream',
+  'retriable-status-codes',
+  'retriable-headers',
+  'envoy-ratelimited',
+  'http3-post-connect-failure',
+  'cancelled',
+  'deadline-exceeded',
+  'internal',
+  'resource-exhausted',
+  'unavailable',
+]);
+
+function retryFault(text: string): string | null {
+  const wrong = text
+    .split(',')
+    .map((condition) => condition.trim())
+    .find((name) => name !== '' && !RETRY_CONDITIONS.has(name) && !/^[1-5]\d\d$/.test(name));
+  return wrong === undefined
+    ? null
+    : `${wrong} is not a condition: known are ${[...RETRY_CONDITIONS].join(', ')} and status codes`;
+}
+
 const retries = object(
   {
     attempts: withDefault(integer({ min: 0, max: 1000 }), 0),
-    perTryTimeout: ignored('a limit for each try is not supported yet: timeout limits all tries together'),
-    retryOn: optional(string()),
-    retryRemoteLocalities: ignored(later),
+    perTryTimeout: optional(
+      warned(millis(1), () => 'a limit for each try is not supported yet: timeout limits all tries together'),
+    ),
+    retryOn: optional(judged(string(), retryFault)),
+    retryRemoteLocalities: optional(warned(boolean, () => later)),
     retryIgnorePreviousHosts: optional(plain),
-    backoff: ignored(later),
+    backoff: optional(warned(millis(1), () => later)),
   },
   {
     check: ({ attempts }, report) => {
-      if (attempts === 0 && report.has('perTryTimeout'))
-        report.error('', 'perTryTimeout makes no sense with attempts 0');
+      if (attempts > 0) return;
+      for (const field of ['perTryTimeout', 'retryOn', 'retryRemoteLocalities', 'backoff'])
+        if (report.has(field)) report.error(field, 'makes no sense with attempts 0');
     },
   },
 );
@@ -162,7 +196,7 @@ const http = object(
     directResponse: optional(directResponse),
     delegate: refused('delegates are not supported yet: write the routes into one VirtualService'),
     rewrite: optional(rewrite),
-    timeout: optional(goDuration({ min: 0 })),
+    timeout: optional(millis(0)),
     retries: optional(retries),
     fault: ignored('fault injection is not supported yet: requests pass unharmed'),
     mirror: optional(
@@ -195,10 +229,30 @@ const http = object(
       }
       if (value.route.length > 1 && value.route.every(({ weight }) => weight === 0))
         report.error('route', 'the weights add up to 0: no destination would get anything');
+      const sets = [...(value.headers?.request?.set.keys() ?? [])];
+      if (value.rewrite?.authority !== undefined && sets.some((name) => /^(?::authority|host)$/i.test(name)))
+        report.error('rewrite', 'wants either rewrite.authority or a set :authority header, not both');
       if (value.mirror !== undefined && value.mirrors !== undefined)
         report.error('mirrors', 'wants either mirror or mirrors');
     },
   },
+);
+
+const destinations = required(list(plain, { min: 1 }));
+const tcpRoute = object({ route: destinations }, { unknownFields: 'allowed' });
+const tlsRoute = object(
+  {
+    route: destinations,
+    match: required(
+      list(
+        object(
+          { sniHosts: required(list(judged(text, domainFault), { min: 1 })) },
+          { unknownFields: 'allowed' },
+        ),
+      ),
+    ),
+  },
+  { unknownFields: 'allowed' },
 );
 
 export const virtualService = object(
@@ -207,9 +261,9 @@ export const virtualService = object(
     gateways: withDefault(list(judged(text, gatewayFault)), ['mesh']),
     http: withDefault(list(http), []),
     tls: optional(
-      warned(list(plain), () => 'routing TLS without ending it is not supported yet: it has no effect'),
+      warned(list(tlsRoute), () => 'routing TLS without ending it is not supported yet: it has no effect'),
     ),
-    tcp: optional(warned(list(plain), () => 'routing TCP is not supported yet: it has no effect')),
+    tcp: optional(warned(list(tcpRoute), () => 'routing TCP is not supported yet: it has no effect')),
     exportTo: optional(plain),
   },
   {
@@ -219,8 +273,11 @@ export const virtualService = object(
       if (routes.length === 0 && tls === undefined && tcp === undefined)
         report.error('', 'wants http routes');
       hosts.forEach((host, i) => {
-        const twin = hosts.findIndex((other) => other.toLowerCase() === host.toLowerCase());
-        if (twin < i) report.error('hosts', `${host} is there twice`);
+        const twin = hosts
+          .slice(0, i)
+          .find((other) => intersect(host.toLowerCase(), other.toLowerCase()) !== null);
+        if (twin !== undefined)
+          report.error('hosts', `${host} and ${twin} overlap: which one is meant cannot be told`);
       });
       if (hosts.includes('*') && gateways.includes('mesh'))
         report.error('hosts', 'the host * wants gateways: on the mesh it would catch everything');

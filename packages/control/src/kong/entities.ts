@@ -1,8 +1,7 @@
 // Kong's documents as flat lists of entities: nested ones lifted out, ids filled in, references followed, duplicates found.
 import type { Place } from '@munjigi/document';
-import type { Problem } from '@munjigi/model';
 import type { KongDocument } from '../source/header.ts';
-import { printPlace } from '../problems.ts';
+import { printPlace, type Problems } from '../problems.ts';
 import { idOf } from './ids.ts';
 import { formatOf, nothingWritten, readDocument, type Kind, type WrittenEntity } from './read.ts';
 import type {
@@ -45,14 +44,12 @@ export interface Entities {
   readonly plugins: readonly Plugin[];
   /** Files written in the format before 3.0, where a path with special characters was a regular expression without `~`. */
   readonly oldFormat: ReadonlySet<string>;
-  readonly problems: readonly Problem[];
 }
 
 /** What can be read; what cannot stands in `problems`, and nothing is said of entities that only miss one that was unreadable. */
-export function readEntities(documents: readonly KongDocument[]): Entities {
+export function readEntities(documents: readonly KongDocument[], problems: Problems): Entities {
   const written = nothingWritten();
-  const problems: Problem[] = [];
-  for (const document of documents) problems.push(...readDocument(document, written));
+  for (const document of documents) problems.all.push(...readDocument(document, written));
   const links = new Links(written.broken, problems);
 
   const services = links.index(
@@ -131,7 +128,6 @@ export function readEntities(documents: readonly KongDocument[]): Entities {
     keys,
     plugins: [...plugins.values()],
     oldFormat: new Set(documents.filter((document) => formatOf(document) !== '3.0').map(({ file }) => file)),
-    problems,
   };
 }
 
@@ -148,16 +144,15 @@ interface Index<E> {
 
 class Links {
   readonly #broken: ReadonlySet<string>;
-  readonly #problems: Problem[];
+  readonly #problems: Problems;
 
-  constructor(broken: ReadonlySet<string>, problems: Problem[]) {
+  constructor(broken: ReadonlySet<string>, problems: Problems) {
     this.#broken = broken;
     this.#problems = problems;
   }
 
   error(at: Place, field: string, message: string): void {
-    const path = at.field === '' ? field : `${at.field}.${field}`;
-    this.#problems.push({ severity: 'error', ...at, field: path, message });
+    this.#problems.error(at, field, message);
   }
 
   index<F extends { readonly id?: string | undefined }, E extends Identified<F>>(
@@ -225,9 +220,9 @@ function identified<F extends { readonly id?: string | undefined }>(
     const name = nameOf(one.fields);
     const text = name ?? `${one.parent?.entity?.content ?? ''}#${one.content}`;
     let id = one.fields.id ?? idOf(kind, text);
-    for (let n = 2; name === undefined && one.fields.id === undefined && taken.has(id); n++) {
-      id = idOf(kind, `${text}#${n}`);
-    }
+    const isMade = name === undefined && one.fields.id === undefined;
+    // Two that say the same, in one place.
+    if (isMade) for (let n = 2; taken.has(id); n++) id = idOf(kind, `${text}#${n}`);
     taken.add(id);
     return { id, label: name ?? id, fields: one.fields, at: one.at, written: one };
   });

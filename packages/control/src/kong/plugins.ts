@@ -288,6 +288,6 @@ function limitsOf(config: RateLimiting): RateLimitingFilter['limits'] {
 
 function describeFilter(one: Ready): string {
   if (one.name === 'key-auth') return `key-auth (${one.config.key_names.join(', ')})`;
-  const limits = limitsOf(one.config).map(({ window, limit: value }) => `${value} a ${window}`);
-  return `rate-limiting (${limits.join(', ')} by ${one.config.limit_by})`;
+  const limits = limitsOf(one.config).map(({ window, limit: value }) => `${value} per ${window}`);
+  return `rate-limiting (${limits.join(', ')}, by ${one.config.limit_by})`;
 }

@@ -100,6 +100,7 @@ export function addRoute(
     ? httpsAction(fields.https_redirect_status_code)
     : forward(service === null ? null : backend);
   const forwards = action.kind === 'forward';
+  const metric = { route: route.label, service: service?.label ?? '' };
   const name = resources.add({
     kind: 'route',
     name: `route/kong/${route.label}${suffix}`,
@@ -112,7 +113,7 @@ export function addRoute(
     responseHeaders: NO_EDITS,
     timeout_ms: 0,
     connectRetries: forwards && backend !== null ? backend.retries : 0,
-    metric: { route: route.label, service: service?.label ?? '' },
+    metric,
   });
   const view: RouteView = {
     name,
@@ -124,6 +125,7 @@ export function addRoute(
     action: forwards && backend !== null ? backend.target.label : describeAnswer(action),
     targets: forwards && backend !== null ? [backend.target] : [],
     filters: onlyHttps ? [] : filters.lines,
+    metric,
   };
   return { name, view };
 }
@@ -141,11 +143,11 @@ function matchesOf(route: Route, paths: readonly string[] | null): RouteMatch[] 
   return rest.methods === null && headers.length === 0 ? [] : [{ path: null, ...rest }];
 }
 
+/** Stripping '/' changes nothing: the first '/' is the join's own. */
 function rewriteOf(route: Route, paths: readonly string[] | null, base: string): PathRewrite | null {
   const { strip_path, path_handling } = route.fields;
-  const strip = strip_path && paths !== null;
-  const changes = base !== '/' || (strip && paths.some((path) => path !== '/'));
-  return changes ? { kind: 'join', base, strip, slash: path_handling === 'v0' } : null;
+  const strip = strip_path && paths !== null && paths.some((path) => path !== '/');
+  return base !== '/' || strip ? { kind: 'join', base, strip, slash: path_handling === 'v0' } : null;
 }
 
 function forward(backend: Backend | null): RouteResource['action'] {

@@ -61,6 +61,10 @@ const reference: Decoder<Reference> = byKind<Reference>({
   ),
 });
 
+const filterChains = refused(
+  'WebAssembly filters are not supported, and without them requests may pass that they stop',
+);
+
 /** Fields that every entity may have and that mean nothing to a gateway. */
 const bookkeeping = {
   tags,
@@ -113,6 +117,7 @@ export const routeFields = {
   expression: refused('expressions are not supported yet: write methods, hosts, paths and headers'),
   priority: refused('expressions and their priority are not supported yet'),
   service: optional(reference),
+  filter_chains: filterChains,
 } as const satisfies Schema;
 
 export const serviceFields = {
@@ -136,6 +141,7 @@ export const serviceFields = {
   tls_verify_depth: refused('TLS towards services is not supported yet'),
   tls_sans: refused('TLS towards services is not supported yet'),
   ca_certificates: refused('TLS towards services is not supported yet'),
+  filter_chains: filterChains,
 } as const satisfies Schema;
 
 export const targetDecoder = object({

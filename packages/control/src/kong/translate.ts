@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { HostClaim } from '../claims.ts';
 import { covers } from '../host-pattern.ts';
-import { Problems } from '../problems.ts';
+import type { Problems } from '../problems.ts';
 import type { ResourceSet } from '../resources.ts';
 import type { KongDocument } from '../source/header.ts';
 import type { RouteView } from '../view.ts';
@@ -23,15 +23,16 @@ export function translateKong(
   resources: ResourceSet,
   problems: Problems,
 ): KongTranslation {
-  const entities = readEntities(documents);
-  problems.all.push(...entities.problems);
+  const entities = readEntities(documents, problems);
   judgeConsumers(entities, problems);
   addKeys(entities.keys, resources, problems);
 
   const filtersOf = compilePlugins(entities.plugins, problems, resources);
   const backendOf = compileUpstreams(entities.upstreams, problems, resources);
   const backends = new Map<string, Backend | null>();
-  for (const service of entities.services) backends.set(service.id, backendOf(service));
+  for (const service of entities.services) {
+    if (service.fields.enabled) backends.set(service.id, backendOf(service));
+  }
 
   const routes = entities.routes.filter((route) => {
     // Judged even when its service is off: a mistake does not wait for the day it is switched on.
@@ -46,24 +47,29 @@ export function translateKong(
     names.set(entry, addRoute(entry, backend, filtersOf(entry.route), resources));
   }
   return {
-    claims: claimHosts(entries, (entry) => names.get(entry)!.name),
+    claims: claimHosts(entries, problems, (entry) => names.get(entry)!.name),
     views: entries.map((entry) => names.get(entry)!.view),
   };
 }
 
 /** A route without hosts belongs to every host of Kong's, and to all others; one with a wildcard also to the exact hosts below it. */
-function claimHosts(entries: readonly Entry[], nameOf: (entry: Entry) => string): HostClaim[] {
+function claimHosts(
+  entries: readonly Entry[],
+  problems: Problems,
+  nameOf: (entry: Entry) => string,
+): HostClaim[] {
+  const hosts = entries.map(hostsOf);
   const first = new Map<string, Entry>();
-  for (const entry of entries) {
-    for (const host of hostsOf(entry)) if (!first.has(host)) first.set(host, entry);
-  }
+  entries.forEach((entry, i) => {
+    for (const host of hosts[i]!) if (!first.has(host)) first.set(host, entry);
+  });
   return [...first].map(([pattern, { route }]) => ({
     dialect: 'kong',
     pattern,
     name: `host/kong/${pattern}`,
-    routes: entries.filter((entry) => hostsOf(entry).some((host) => covers(host, pattern))).map(nameOf),
+    routes: entries.filter((_, i) => hosts[i]!.some((host) => covers(host, pattern))).map(nameOf),
     noRoute: NO_ROUTE,
-    at: route.at,
+    at: problems.locate(route.at, 'hosts'),
   }));
 }
 

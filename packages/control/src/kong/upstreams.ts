@@ -55,6 +55,7 @@ export function compileUpstreams(
         'reading and writing share one limit: the longer of the two is used',
       );
     }
+    const upstream = balanced === undefined ? `${host}:${port}` : host;
     const cluster = resources.add({
       kind: 'cluster',
       name: `cluster/kong/${service.label}`,
@@ -64,7 +65,7 @@ export function compileUpstreams(
       idleTimeout_ms: Math.max(read_timeout, write_timeout),
       ...POOL,
       noEndpoint: NO_PEER,
-      metric: { upstream: balanced === undefined ? `${host}:${port}` : host },
+      metric: { upstream },
     });
     const split = resources.add({
       kind: 'split',
@@ -75,7 +76,7 @@ export function compileUpstreams(
     const shown = balanced?.endpoints ?? [{ host, port, weight: 1 }];
     return {
       split,
-      target: { cluster, label: `service ${service.label}`, weight: 1, endpoints: shown },
+      target: { cluster, label: `service ${service.label}`, upstream, weight: 1, endpoints: shown },
       hostHeader:
         balanced === undefined ? literal(host, port) : hostOf(balanced.upstream, balanced.endpoints),
       path,

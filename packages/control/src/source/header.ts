@@ -41,10 +41,9 @@ const GUARDS: ReadonlySet<string> = new Set([
 /** API groups whose objects are known to be something else, or to be read later. */
 const PASSED_OVER: readonly RegExp[] = [
   /^v1$/,
-  /^(?:apps|batch|autoscaling|policy|apiextensions\.k8s\.io|rbac\.authorization\.k8s\.io)\//,
-  /^(?:networking\.k8s\.io|discovery\.k8s\.io|gateway\.networking\.k8s\.io|gateway\.networking\.x-k8s\.io)\//,
-  /^(?:networking|telemetry|security|extensions|install|operator)\.istio\.io\//,
-  /^(?:configuration\.konghq\.com|gateway-operator\.konghq\.com|monitoring\.coreos\.com|flagger\.app)\//,
+  /^(?:apps|batch|autoscaling|policy)\//,
+  /(?:^|\.)k8s\.io\//,
+  /(?:^|\.)(?:istio\.io|konghq\.com|monitoring\.coreos\.com|flagger\.app)\//,
 ];
 
 /** Reads all documents of all files. Nothing throws: what is wrong stands in `problems`. */
@@ -84,8 +83,7 @@ export function sortDocuments(files: readonly SourceFile[]): Sorted {
       if (openApi !== null)
         say('warning', file, node, field, 'OpenAPI documents are not read yet: it has no effect');
       else {
-        const header =
-          version === null ? (kind === null ? '' : ': it has kind but no apiVersion') : ': it has no kind';
+        const header = missingHeader(node, version, kind);
         say('error', file, node, field, `unknown kind of document${header}; accepted: ${ACCEPTED}`);
       }
       return;
@@ -128,6 +126,15 @@ export function sortDocuments(files: readonly SourceFile[]): Sorted {
     for (const node of documents) sort(path, node, '');
   }
   return { kong, istio, problems };
+}
+
+function missingHeader(node: Node, version: string | null, kind: string | null): string {
+  if (version !== null) return ': it has no kind';
+  if (kind !== null) return ': it has kind but no apiVersion';
+  const isKong = ['services', 'routes', 'upstreams', 'consumers', 'plugins'].some(
+    (part) => childOf(node, part) !== null,
+  );
+  return isKong ? ': if it is Kong\'s, add _format_version: "3.0"' : '';
 }
 
 function textOf(node: Node, key: string): string | null {
