@@ -23,6 +23,8 @@ export class Entries {
   position: Int32Array = new Int32Array(64);
   /** The reader's own: what it stores of a series (a SeriesRef, a mark). 0 in a new entry. */
   slot: Float64Array = new Float64Array(64);
+  /** The reader's own, too. 0 in a new entry. */
+  mark: Uint8Array = new Uint8Array(64);
   #table: Int32Array = new Int32Array(128).fill(-1);
   #hash: Int32Array = new Int32Array(64);
 
@@ -71,6 +73,7 @@ export class Entries {
     this.seen[e] = 0;
     this.position[e] = 0;
     this.slot[e] = 0;
+    this.mark[e] = 0;
     this.#hash[e] = hashBytes(b, from, to);
     if (2 * this.count > this.#table.length) this.#rehash(2 * this.#table.length);
     else this.#insert(e);
@@ -90,7 +93,16 @@ export class Entries {
       this.offset[n] = used;
       this.length[n] = size;
       used += size;
-      for (const column of [this.kind, this.type, this.sets, this.seen, this.position, this.slot, this.#hash])
+      for (const column of [
+        this.kind,
+        this.type,
+        this.sets,
+        this.seen,
+        this.position,
+        this.slot,
+        this.mark,
+        this.#hash,
+      ])
         column[n] = column[e]!;
       moved[e] = n++;
     }
@@ -110,6 +122,7 @@ export class Entries {
     this.sets = grown(this.sets, new Uint8Array(size));
     this.seen = grown(this.seen, new Int32Array(size));
     this.position = grown(this.position, new Int32Array(size));
+    this.mark = grown(this.mark, new Uint8Array(size));
     this.slot = grown(this.slot, new Float64Array(size));
     this.#hash = grown(this.#hash, new Int32Array(size));
   }

@@ -82,6 +82,11 @@ export class ScrapeParser {
     return this.entries.slot;
   }
 
+  /** A second column like `slots`, of small numbers. */
+  get marks(): Uint8Array {
+    return this.entries.mark;
+  }
+
   /** Reads a page. Never throws on input: look at `errors`. */
   parse(b: Uint8Array, format: Format): void {
     this.#begin(format === 'openmetrics');
