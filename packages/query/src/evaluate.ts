@@ -1,18 +1,15 @@
 // One request in the thread that owns it: parse, plan, execute, and the finished JSON.
 import type { Clock } from '@munjigi/env';
-import type { ChunkReader, Querier } from '@munjigi/model';
+import type { ChunkReader, Querier, Selection, SymbolReader } from '@munjigi/model';
 import {
   BUDGET,
   execute,
   plan,
   printExpr,
   QueryError,
-  writeResult,
-  type Annotation,
   type Budget,
   type Expr,
   type Plan,
-  type Result,
 } from '@munjigi/promql';
 import { exprJson } from './expr-json.ts';
 import { createFragmentIO, newTally, type Peer } from './fragment-io.ts';
@@ -22,14 +19,14 @@ import {
   NO_COST,
   RequestError,
   successBody,
-  TRUNCATED,
   type ErrorType,
   type QueryCost,
   type QueryReply,
   type QueryRequest,
 } from './request.ts';
-import { withStats } from './stats.ts';
+import { queryStats } from './stats.ts';
 import type { Turns } from './turns.ts';
+import { writeAnswer } from './write-answer.ts';
 
 type EvaluationRequest = Extract<QueryRequest, { kind: 'instant' | 'range' }>;
 
@@ -40,6 +37,7 @@ export interface Evaluator {
   /** `copied` hears how many bytes a selection cost in copies between threads. */
   readonly querier: (copied: (bytes: number) => void) => Querier;
   readonly reader: ChunkReader;
+  readonly symbols: (s: Selection) => SymbolReader;
   /** Other workers, as they are at this moment. */
   readonly peers: () => readonly Peer[];
   readonly lookback_ms: number;
@@ -84,7 +82,7 @@ async function evaluate(
   queued_ms: number,
   evaluator: Evaluator,
 ): Promise<QueryReply> {
-  const { clock, turns, reader, peers } = evaluator;
+  const { clock, turns, reader, symbols, peers } = evaluator;
   const begin = clock.monotonic();
   const expr = parseQuery(request.query);
   const planned = planFor(request, expr, evaluator);
@@ -92,7 +90,7 @@ async function evaluate(
   const querier = evaluator.querier((bytes) => (tally.copiedBytes += bytes));
   try {
     const prepared = clock.monotonic();
-    const context = { querier, reader, budget, pause: turns.pause, peers };
+    const context = { querier, reader, symbols, budget, pause: turns.pause, peers };
     const result = await execute(planned, createFragmentIO(context, tally));
     const evaluated = clock.monotonic();
     const peak = Atomics.load(budget.state, BUDGET.samples);
@@ -105,12 +103,9 @@ async function evaluate(
       shares: tally.shares,
       sharesElsewhere: tally.sharesElsewhere,
     };
-    const { limit } = request;
-    const truncated = limit > 0 && 'labels' in result && result.labels.length > limit;
-    const warnings = [...tally.warnings, ...texts(result, 'warning'), ...(truncated ? [TRUNCATED] : [])];
-    let data = writeResult(result, { limit });
-    if (request.stats !== '') data = withStats(data, cost, queued_ms, peak);
-    const body = successBody(data, warnings, texts(result, 'info'));
+    const stats = request.stats === '' ? '' : `,"stats":${JSON.stringify(queryStats(cost, queued_ms, peak))}`;
+    const parts = { limit: request.limit, warnings: [...tally.warnings], more: stats };
+    const body = await writeAnswer(result, parts, turns.pause);
     return { status: 200, body, error: null, cost };
   } finally {
     querier.close();
@@ -135,10 +130,6 @@ function planFor(request: EvaluationRequest, expr: Expr, e: Evaluator): Plan {
       throw new RequestError('bad_data', `invalid parameter "query": ${error.message}`);
     throw error;
   }
-}
-
-function texts(result: Result, severity: Annotation['severity']): string[] {
-  return result.annotations.filter((a) => a.severity === severity).map((a) => a.message);
 }
 
 /** Prometheus' error type for what went wrong below the request. */

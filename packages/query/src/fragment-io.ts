@@ -1,5 +1,5 @@
 // Where `execute` gets its fragments from: select on the store's thread, then run here, or here and on other workers at once.
-import type { ChunkReader, Querier, Selection } from '@munjigi/model';
+import type { ChunkReader, Querier, Selection, SymbolReader } from '@munjigi/model';
 import {
   fragmentRange,
   mergePartials,
@@ -47,6 +47,7 @@ export function newTally(): FragmentTally {
 export interface FragmentContext {
   readonly querier: Querier;
   readonly reader: ChunkReader;
+  readonly symbols: (s: Selection) => SymbolReader;
   readonly budget: Budget;
   readonly pause: () => Promise<void>;
   /** Other workers, as they are at this moment. */
@@ -88,11 +89,12 @@ async function runShared(
   tally: FragmentTally,
 ): Promise<FragmentPartial> {
   const { reader, budget, pause } = context;
+  const symbols = context.symbols(s);
   const peers = context.peers();
   const bounds = shareOut(f, s, 1 + peers.length);
   tally.shares += bounds.length - 1;
   const runHere = (k: number): Promise<FragmentPartial> =>
-    runFragment(f, s, reader, budget, { from: bounds[k]!, to: bounds[k + 1]!, pause });
+    runFragment(f, s, reader, budget, { from: bounds[k]!, to: bounds[k + 1]!, pause, symbols });
   if (bounds.length === 2) return runHere(0);
   const runThere = async (peer: Peer, k: number): Promise<FragmentPartial> => {
     try {

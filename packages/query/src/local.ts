@@ -4,6 +4,7 @@ import type { ChunkReader, Queryable } from '@munjigi/model';
 import { newBudget, type Limits } from '@munjigi/promql';
 import { answer } from './evaluate.ts';
 import type { QueryReply, QueryRequest } from './request.ts';
+import { createSymbolCache } from './symbol-cache.ts';
 import { createTurns } from './turns.ts';
 
 export interface LocalOptions {
@@ -23,6 +24,7 @@ export function queryLocal(
     clock,
     turns: createTurns(clock),
     reader,
+    symbols: createSymbolCache(),
     querier: () => storage.querier(),
     peers: () => [],
     lookback_ms: options.lookback_ms ?? 300_000,

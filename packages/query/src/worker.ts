@@ -2,13 +2,21 @@
 // thread for selections only, and runs shares of other workers' queries.
 import { joinPort, moving, type Env, type Port } from '@munjigi/env';
 import type { Selection } from '@munjigi/model';
-import { runFragment, type Budget, type Fragment, type FragmentPartial } from '@munjigi/promql';
+import {
+  QueryError,
+  runFragment,
+  type QueryErrorKind,
+  type Budget,
+  type Fragment,
+  type FragmentPartial,
+} from '@munjigi/promql';
 import { openChunkReader } from '@munjigi/tsdb';
 import type { QueryCall, WorkerSettings } from './crew.ts';
 import { answer, type Evaluator } from './evaluate.ts';
 import type { Peer, PeerRun } from './fragment-io.ts';
 import { errorReply, type QueryReply } from './request.ts';
 import { copySelection, movableColumns, remoteQueryable, type RemoteQueryable } from './storage-port.ts';
+import { createSymbolCache } from './symbol-cache.ts';
 import { createTurns } from './turns.ts';
 
 /** A share of another worker's query. */
@@ -18,10 +26,17 @@ interface ShareCall {
   readonly budget: Budget;
 }
 
+/** Why a share gave nothing. */
+interface ShareFailure {
+  readonly kind: QueryErrorKind;
+  readonly message: string;
+}
+
 /** What a worker thread runs. */
 export function run(env: Env, parent: Port, settings: WorkerSettings): void {
   const turns = createTurns(env.clock);
   const reader = openChunkReader();
+  const symbols = createSymbolCache();
   const peers = new Map<number, Peer>();
   /** Queries that run, by id: what is called when nobody waits for them any more. */
   const cancels = new Map<number, () => void>();
@@ -30,6 +45,7 @@ export function run(env: Env, parent: Port, settings: WorkerSettings): void {
     clock: env.clock,
     turns,
     reader,
+    symbols,
     querier: (copied) => {
       if (storage === null) throw new Error('a query came before the store');
       return storage.querier(copied);
@@ -40,8 +56,20 @@ export function run(env: Env, parent: Port, settings: WorkerSettings): void {
   };
   const limits = { maxSamples: settings.maxSamples, maxBytes: settings.maxBytes };
 
-  const runShare = async ({ fragment, selection, budget }: ShareCall): Promise<PeerRun> => {
-    const partial = await runFragment(fragment, selection, reader, budget, { pause: turns.pause });
+  const runShare = async (call: ShareCall): Promise<PeerRun | ShareFailure> => {
+    try {
+      return await partialOf(call);
+    } catch (error) {
+      // Errors lose their class on a port; the query's own must stay what they are.
+      if (error instanceof QueryError) return { kind: error.kind, message: error.message };
+      throw error;
+    }
+  };
+  const partialOf = async ({ fragment, selection, budget }: ShareCall): Promise<PeerRun> => {
+    const partial = await runFragment(fragment, selection, reader, budget, {
+      pause: turns.pause,
+      symbols: symbols(selection),
+    });
     const { transfer, copiedBytes } = movableColumns(partialColumns(partial));
     const reply: PeerRun = { partial, copiedBytes: copiedBytes + labelBytes(partial) };
     return moving(reply, transfer);
@@ -57,7 +85,8 @@ export function run(env: Env, parent: Port, settings: WorkerSettings): void {
         async run(fragment, s, from, to, budget) {
           const { selection, transfer, copiedBytes } = copySelection(s, from, to);
           const call: ShareCall = { fragment, selection, budget };
-          const reply = await caller.call<PeerRun>('share', call, transfer);
+          const reply = await caller.call<PeerRun | ShareFailure>('share', call, transfer);
+          if ('kind' in reply) throw new QueryError(reply.kind, reply.message);
           return { partial: reply.partial, copiedBytes: reply.copiedBytes + copiedBytes };
         },
       };

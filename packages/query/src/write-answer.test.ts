@@ -1,0 +1,101 @@
+import { labelsFromObject } from '@munjigi/model';
+import type { Result } from '@munjigi/promql';
+import { expect, test } from 'vitest';
+import { writeAnswer } from './write-answer.ts';
+
+const ROWS = 130;
+const STEPS = 1000;
+
+/** Cells that hold their own number, every third absent. */
+function matrix(): Result {
+  const cells = ROWS * STEPS;
+  return {
+    type: 'matrix',
+    labels: Array.from({ length: ROWS }, (_, i) => labelsFromObject({ i: String(i) })),
+    values: Float64Array.from({ length: cells }, (_, i) => i),
+    present: Uint8Array.from({ length: cells }, (_, i) => (i % 3 === 0 ? 0 : 1)),
+    grid: { start_ms: 0, step_ms: 1000, steps: STEPS },
+    annotations: [
+      { severity: 'warning', message: 'W' },
+      { severity: 'info', message: 'I' },
+    ],
+    samplesRead: 0,
+  };
+}
+
+interface Answer {
+  readonly data: {
+    readonly result: readonly { metric: { i: string }; values: [number, string][] }[];
+    stats?: object;
+  };
+  readonly warnings?: string[];
+  readonly infos?: string[];
+}
+
+async function written(
+  result: Result,
+  limit: number,
+  more: string = '',
+): Promise<{ answer: Answer; pauses: number }> {
+  let pauses = 0;
+  const pause = (): Promise<void> => {
+    pauses++;
+    return Promise.resolve();
+  };
+  const bytes = await writeAnswer(result, { limit, warnings: ['S'], more }, pause);
+  return { answer: JSON.parse(new TextDecoder().decode(bytes)) as Answer, pauses };
+}
+
+test('a large matrix is written in pieces, and all of it', async () => {
+  const { answer, pauses } = await written(matrix(), 0, ',"stats":{"a":1}');
+  expect(pauses).toBe(2);
+  expect(answer.data.result.map(({ metric }) => metric.i)).toEqual(
+    Array.from({ length: ROWS }, (_, i) => String(i)),
+  );
+  for (const [row, { values }] of answer.data.result.entries()) {
+    const cells = Array.from({ length: STEPS }, (_, k) => row * STEPS + k).filter((cell) => cell % 3 !== 0);
+    expect(values).toEqual(cells.map((cell) => [cell % STEPS, String(cell)]));
+  }
+  expect([answer.data.stats, answer.warnings, answer.infos]).toEqual([{ a: 1 }, ['S', 'W'], ['I']]);
+});
+
+test('a limit cuts rows and says so', async () => {
+  const { answer } = await written(matrix(), 2);
+  expect(answer.data.result.length).toBe(2);
+  expect(answer.warnings).toEqual(['S', 'W', 'results truncated due to limit']);
+});
+
+test('series of samples are cut at their own bounds', async () => {
+  const counts = [40_000, 30_000, 0, 70_000, 1];
+  const first = Uint32Array.from([
+    0,
+    ...counts.map((_, i) => counts.slice(0, i + 1).reduce((a, b) => a + b)),
+  ]);
+  const total = first.at(-1)!;
+  const { answer, pauses } = await written(
+    {
+      type: 'matrix',
+      labels: counts.map((_, i) => labelsFromObject({ i: String(i) })),
+      values: Float64Array.from({ length: total }, (_, i) => i),
+      grid: null,
+      first,
+      times: Float64Array.from({ length: total }, (_, i) => i * 1000),
+      annotations: [],
+      samplesRead: 0,
+    },
+    0,
+  );
+  expect(answer.data.result.map(({ values }) => [values.length, values[0]?.[0]])).toEqual([
+    [40_000, 0],
+    [30_000, 40_000],
+    [0, undefined],
+    [70_000, 70_000],
+    [1, 140_000],
+  ]);
+  expect(pauses).toBe(3);
+});
+
+test('an empty matrix', async () => {
+  const empty: Result = { ...matrix(), labels: [] } as Result;
+  expect((await written(empty, 0)).answer.data).toEqual({ resultType: 'matrix', result: [] });
+});
