@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { parseDuration, printDuration } from './duration.ts';
+
+test.each([
+  ['0', 0],
+  ['1ms', 1],
+  ['1h30m', 5_400_000],
+  ['1y2w3d4h5m6s7ms', 33_019_506_007],
+  ['90m', 5_400_000],
+  ['292y', 292 * 31_536_000_000],
+])('reads %s', (text, ms) => {
+  expect(parseDuration(text)).toEqual({ ms });
+});
+
+test.each([
+  ['', 'empty duration string'],
+  ['1', 'not a valid duration string: "1"'],
+  ['1m2h', 'not a valid duration string: "1m2h"'],
+  ['1.5h', 'not a valid duration string: "1.5h"'],
+  ['-1m', 'not a valid duration string: "-1m"'],
+  ['293y', 'duration out of range'],
+])('refuses %j', (text, error) => {
+  expect(parseDuration(text)).toEqual({ error });
+});
+
+test.each([
+  [0, '0s'],
+  [1, '1ms'],
+  [300_000, '5m'],
+  [5_400_000, '1h30m'],
+  [604_800_000, '1w'],
+  [691_200_000, '8d'],
+  [31_536_000_000, '1y'],
+  [-90_000, '-1m30s'],
+])('prints %d ms', (ms, text) => {
+  expect(printDuration(ms)).toBe(text);
+});
+
+test('what is printed reads back', () => {
+  let seed = 7;
+  for (let i = 0; i < 500; i++) {
+    seed = (seed * 48_271) % 0x7fffffff;
+    const ms = seed * (i % 7) + (i % 1000);
+    expect(parseDuration(printDuration(ms))).toEqual({ ms });
+  }
+});

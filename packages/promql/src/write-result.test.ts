@@ -1,0 +1,128 @@
+import { EMPTY_LABELS, labelsFromObject } from '@munjigi/model';
+import { expect, test } from 'vitest';
+import type { Result } from './result.ts';
+import { writeResult } from './write-result.ts';
+
+const NOTHING = { annotations: [], samplesRead: 0 } as const;
+
+function text(r: Result, limit: number = 0): string {
+  return new TextDecoder().decode(writeResult(r, { limit }));
+}
+
+const NUMBERS: readonly (readonly [number, string])[] = [
+  [0, '0'],
+  [-0, '-0'],
+  [7, '7'],
+  [10, '10'],
+  [-42, '-42'],
+  [999_999_999, '999999999'],
+  [1_000_000_000, '1000000000'],
+  [1_000_000_001, '1000000001'],
+  [123_456_789_012_345, '123456789012345'],
+  [-999_999_999_999_999, '-999999999999999'],
+  [1e15, '1000000000000000'],
+  [1e20, '100000000000000000000'],
+  [1e21, '1e+21'],
+  [0.1, '0.1'],
+  [1 / 3, '0.3333333333333333'],
+  [1e-6, '0.000001'],
+  [1.5e-7, '1.5e-07'],
+  [NaN, 'NaN'],
+  [Infinity, '+Inf'],
+  [-Infinity, '-Inf'],
+];
+
+test.each(NUMBERS)('number %d', (value, digits) => {
+  expect(text({ type: 'scalar', t_ms: 1000, value, ...NOTHING })).toBe(
+    `{"resultType":"scalar","result":[1,"${digits}"]}`,
+  );
+});
+
+test.each([
+  [0, '0'],
+  [1, '0.001'],
+  [1500, '1.500'],
+  [1_700_000_000_000, '1700000000'],
+  [1_700_000_000_120, '1700000000.120'],
+  [-1500, '-1.500'],
+])('time %d', (t_ms, digits) => {
+  expect(text({ type: 'scalar', t_ms, value: 1, ...NOTHING })).toBe(
+    `{"resultType":"scalar","result":[${digits},"1"]}`,
+  );
+});
+
+test('strings of every kind', () => {
+  const value = 'a"\\\n\t\u0001é€😀\ud800x\udc00\u2028';
+  const written = text({ type: 'string', t_ms: 0, value, ...NOTHING });
+  expect(JSON.parse(written)).toEqual({ resultType: 'string', result: [0, value.toWellFormed()] });
+});
+
+test('a vector, and its limit', () => {
+  const r: Result = {
+    type: 'vector',
+    t_ms: 1000,
+    labels: [labelsFromObject({ __name__: 'x', a: 'b' }), EMPTY_LABELS],
+    values: Float64Array.of(1, 2.5),
+    ...NOTHING,
+  };
+  expect(text(r)).toBe(
+    '{"resultType":"vector","result":[{"metric":{"__name__":"x","a":"b"},"value":[1,"1"]},{"metric":{},"value":[1,"2.5"]}]}',
+  );
+  expect(text(r, 1)).toBe(
+    '{"resultType":"vector","result":[{"metric":{"__name__":"x","a":"b"},"value":[1,"1"]}]}',
+  );
+});
+
+test('a matrix on a grid, with gaps', () => {
+  const r: Result = {
+    type: 'matrix',
+    labels: [labelsFromObject({ a: '1' }), labelsFromObject({ a: '2' })],
+    values: Float64Array.of(1, 0, 3, 0, 0.5, 0),
+    present: Uint8Array.of(1, 0, 1, 0, 1, 0),
+    grid: { start_ms: 500, step_ms: 500, steps: 3 },
+    ...NOTHING,
+  };
+  expect(text(r)).toBe(
+    '{"resultType":"matrix","result":[{"metric":{"a":"1"},"values":[[0.500,"1"],[1.500,"3"]]},{"metric":{"a":"2"},"values":[[1,"0.5"]]}]}',
+  );
+});
+
+test('a matrix of samples', () => {
+  const r: Result = {
+    type: 'matrix',
+    labels: [EMPTY_LABELS],
+    values: Float64Array.of(1, 2),
+    grid: null,
+    first: Uint32Array.of(0, 2),
+    times: Float64Array.of(1, 2000),
+    ...NOTHING,
+  };
+  expect(text(r)).toBe('{"resultType":"matrix","result":[{"metric":{},"values":[[0.001,"1"],[2,"2"]]}]}');
+});
+
+test('random numbers read back as themselves', () => {
+  const values = new Float64Array(5000);
+  const bits = new Uint32Array(values.buffer);
+  let seed = 99;
+  for (let i = 0; i < bits.length; i++) {
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+    bits[i] = seed;
+  }
+  // Integers and short decimals too.
+  for (let i = 0; i < 2000; i++)
+    values[i] = i % 2 === 0 ? Math.round(values[i]! % 1e12) : Math.round(values[i]! % 1e6) / 1000;
+  const kept = values.filter((x) => Number.isFinite(x));
+  const r: Result = {
+    type: 'matrix',
+    labels: [EMPTY_LABELS],
+    values: kept,
+    present: new Uint8Array(kept.length).fill(1),
+    grid: { start_ms: 0, step_ms: 1, steps: kept.length },
+    ...NOTHING,
+  };
+  const back = JSON.parse(text(r)) as { result: { values: [number, string][] }[] };
+  back.result[0]!.values.forEach(([t, v], i) => {
+    expect(t).toBe(i / 1000);
+    expect(Number(v)).toBe(kept[i]);
+  });
+});
