@@ -1,6 +1,7 @@
 // Which dialect serves which host pattern on which listener. A pattern has one owner a listener.
 import type { Place } from '@munjigi/document';
 import type { DirectResponse, ResourceName } from '@munjigi/proxy';
+import { HOST_ROUTES } from './limits.ts';
 import { printPlace, type Problems } from './problems.ts';
 import type { ResourceSet } from './resources.ts';
 import type { Dialect, HostView, ListenerView } from './view.ts';
@@ -48,6 +49,11 @@ export function addListener(
         `the host ${claim.pattern} on port ${listener.port} belongs to ${before.dialect} already ` +
           `(${printPlace(before.at)}): which one should answer cannot be told, so give them different hosts`,
       );
+    }
+  }
+  for (const { pattern, routes, at } of owners.values()) {
+    if (routes.length > HOST_ROUTES) {
+      problems.error(at, '', `the host ${pattern} has ${routes.length} routes, more than ${HOST_ROUTES}`);
     }
   }
   const hosts: HostView[] = [...owners.values()].map(({ name, pattern, dialect, routes, noRoute }) => {

@@ -26,10 +26,10 @@ export interface Loaded {
 export interface Control {
   /** Reads and translates everything. The delta is against the last committed state; a load replaces the one before it that was not committed. */
   load(request: LoadRequest): Promise<Loaded>;
-  /** The delta with this version runs everywhere: the next one starts from it. */
-  committed(version: number): Promise<void>;
-  /** What runs: every resource, for a worker that starts later. */
-  running(): Promise<Delta>;
+  /** The delta of the last load, which has this version, runs everywhere: the next one starts from it. Any other version changes nothing. */
+  committed(version: number): void;
+  /** What runs: every resource, for a data plane that starts later. */
+  running(): Delta;
 }
 
 interface State {
@@ -37,7 +37,6 @@ interface State {
   readonly resources: ReadonlyMap<ResourceName, Resource>;
 }
 
-/** The methods are promises so that they can be called over a port. */
 export function createControl(env: Pick<Env, 'files'>): Control {
   let current: State = { version: 0, resources: new Map() };
   let candidate: State | null = null;
@@ -59,15 +58,11 @@ export function createControl(env: Pick<Env, 'files'>): Control {
       };
       return { delta, problems, view };
     },
-    async committed(version) {
-      if (candidate === null || candidate.version !== version) {
-        throw new Error(`version ${version} was not loaded last`);
-      }
+    committed(version) {
+      if (candidate?.version !== version) return;
       current = candidate;
       candidate = null;
     },
-    async running() {
-      return deltaBetween(new Map(), [...current.resources.values()], 0, current.version);
-    },
+    running: () => deltaBetween(new Map(), [...current.resources.values()], 0, current.version),
   };
 }

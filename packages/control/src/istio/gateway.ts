@@ -101,5 +101,6 @@ function serverHostFault(text: string): string | null {
     return `invalid namespace ${namespace} in ${text}`;
   const host = text.slice(slash + 1);
   if (/^\*[^.]/.test(host)) return `the partial wildcard ${host} is not allowed`;
-  return isAddress(host) ? null : domainFault(host);
+  if (host.includes(':')) return `${host}: IPv6 addresses as hosts are not supported yet`;
+  return domainFault(host);
 }

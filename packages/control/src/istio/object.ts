@@ -18,6 +18,7 @@ import {
   type Schema,
 } from '@munjigi/document';
 import type { Problem } from '@munjigi/model';
+import { DURATION_MS } from '../limits.ts';
 import { judged } from '../problems.ts';
 import type { IstioObject } from '../source/header.ts';
 
@@ -93,7 +94,7 @@ const fields = object({ exact: optional(string()), prefix: optional(string()), r
 
 /** A duration of whole milliseconds: Istio takes no finer one. */
 export function millis(min_ms: number): Decoder<number> {
-  return judged(goDuration({ min: min_ms }), (ms) =>
+  return judged(goDuration({ min: min_ms, max: DURATION_MS }), (ms) =>
     Number.isInteger(ms) ? null : 'wants whole milliseconds',
   );
 }
@@ -110,7 +111,9 @@ const headerName = judged(string(), headerEditFault);
 const headerValue: Decoder<string> = (node, context) => {
   const text = byKind({ scalar: string() })(node, context);
   if (text === undefined) return undefined;
-  if (/[\r\n\0]/.test(text)) return context.error(node, 'a header value must not contain line breaks');
+  // oxlint-disable-next-line no-control-regex -- the control characters are what is refused
+  if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(text))
+    return context.error(node, 'a header value must not contain control characters');
   if (/(?:^|[^%])(?:%%)*%[A-Za-z]/.test(text)) {
     return context.error(
       node,

@@ -2,6 +2,7 @@
 import type { Place } from '@munjigi/document';
 import type { ClusterResource, DirectResponse, EndpointsResource } from '@munjigi/proxy';
 import { covers } from '../host-pattern.ts';
+import { ENDPOINTS } from '../limits.ts';
 import { printPlace, type Problems } from '../problems.ts';
 import { POOL, type ResourceSet } from '../resources.ts';
 import type { TargetView } from '../view.ts';
@@ -94,7 +95,11 @@ export class Registry {
         `no endpoint ${subset === undefined ? `of ${host}` : `has the labels of the subset ${subset}`}: requests for it are answered with 503`,
       );
     }
+    if (endpoints.length > ENDPOINTS) {
+      this.#problems.error(at, 'host', `${host} has ${endpoints.length} endpoints, more than ${ENDPOINTS}`);
+    }
     const number = port?.number ?? destination.port?.number ?? 0;
+    const upstream = subset === undefined ? host : `${host}/${subset}`;
     const name = `istio/${host}:${number}${subset === undefined ? '' : `/${subset}`}`;
     const cluster: Omit<ClusterResource, 'hash'> = {
       kind: 'cluster',
@@ -114,12 +119,12 @@ export class Registry {
           POOL.poolIdleTimeout_ms,
       ),
       noEndpoint: NO_HEALTHY_UPSTREAM,
-      metric: { upstream: subset === undefined ? host : `${host}/${subset}` },
+      metric: { upstream },
     };
     return {
       cluster: this.#resources.add(cluster),
+      upstream,
       label: subset === undefined ? destination.host : `${destination.host} ${subset}`,
-      upstream: cluster.metric.upstream,
       weight: 1,
       endpoints,
     };

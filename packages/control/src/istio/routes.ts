@@ -8,6 +8,7 @@ import type {
   RouteResource,
   SplitResource,
 } from '@munjigi/proxy';
+import { EDIT_BYTES } from '../limits.ts';
 import type { Problems } from '../problems.ts';
 import { NO_EDITS, type ResourceSet } from '../resources.ts';
 import { describeMatches, describeSplit, type RouteView, type TargetView } from '../view.ts';
@@ -191,6 +192,12 @@ function editsOf(
   refuseHost(operations.add.keys(), 'add');
   refuseHost(operations.remove, 'remove');
   if (field === 'headers.response') refuseHost(operations.set.keys(), 'set');
+  const bytes = [...operations.set, ...operations.add].reduce(
+    (sum, [name, value]) => sum + name.length + 3 * value.length + 4,
+    0,
+  );
+  if (bytes > EDIT_BYTES)
+    problems.error(at, field, `the headers together are longer than ${EDIT_BYTES} bytes`);
   const pairs = (map: ReadonlyMap<string, string>): (readonly [string, string])[] =>
     [...map].map(([name, value]) => [nameOf(name), value] as const);
   return { remove: operations.remove.map(nameOf), set: pairs(operations.set), add: pairs(operations.add) };

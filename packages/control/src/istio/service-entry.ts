@@ -14,6 +14,7 @@ import {
   withDefault,
   type Decoder,
 } from '@munjigi/document';
+import { WEIGHT } from '../limits.ts';
 import { judged, warned } from '../problems.ts';
 import { domainFault } from './names.ts';
 
@@ -53,7 +54,7 @@ const endpoint = object({
   address: optional(text),
   ports: withDefault(mapOf(portNumber), new Map<string, number>()),
   labels,
-  weight: withDefault(integer({ min: 0, max: 4_294_967_295 }), 0),
+  weight: withDefault(integer({ min: 0, max: WEIGHT }), 0),
   network: ignored('networks are not supported: the endpoint is reached by its address'),
   locality: ignored('localities are not supported yet: all endpoints are used alike'),
   serviceAccount: optional(string()),

@@ -17,11 +17,11 @@ import {
   withDefault,
   type Decoder,
 } from '@munjigi/document';
+import { DESTINATIONS, isHostHeader, isPath, WEIGHT } from '../limits.ts';
 import { judged, warned } from '../problems.ts';
 import { intersect } from '../host-pattern.ts';
 import { domainFault } from './names.ts';
-import { headers, headerMatches, millis, stringMatch } from './object.ts';
-import { isAddress } from './service-entry.ts';
+import { headers, headerMatches, millis, stringMatch, type StringMatch } from './object.ts';
 
 const text = string({ nonEmpty: true });
 const portNumber = integer({ min: 1, max: 65_535 });
@@ -35,9 +35,15 @@ const exactOnly =
     return match.kind === 'exact' ? match.value : context.error(node, `${what} is matched by exact only`);
   };
 
+function uriFault(match: StringMatch): string | null {
+  return match.kind === 'present' || match.value.startsWith('/')
+    ? null
+    : `${match.value} matches no path: paths start with /`;
+}
+
 const match = object({
   name: optional(string()),
-  uri: optional(stringMatch),
+  uri: optional(judged(stringMatch, uriFault)),
   scheme: optional(exactOnly('the scheme')),
   method: optional(
     judged(exactOnly('the method'), (name) =>
@@ -68,17 +74,26 @@ const destination = object({
 
 const weighted = object({
   destination: required(destination),
-  weight: withDefault(integer({ min: 0, max: 2_147_483_647 }), 0),
+  weight: withDefault(integer({ min: 0, max: WEIGHT }), 0),
   headers: optional(headers),
 });
 
 const percentage = object({ value: withDefault(number({ min: 0, max: 100 }), 0) });
 const later = 'not supported yet: it has no effect';
 
+const hostHeader = judged(string(), (host) =>
+  host === '' || isHostHeader(host) ? null : `${host} cannot stand in Host`,
+);
+const path = judged(string(), (text) =>
+  text === '' || isPath(text)
+    ? null
+    : `${text} is not a path: it must start with /, with special characters as %20`,
+);
+
 const rewrite = object(
   {
-    uri: optional(string()),
-    authority: optional(string()),
+    uri: optional(path),
+    authority: optional(hostHeader),
     uriRegexRewrite: refused('rewriting by regular expressions is not supported yet'),
   },
   {
@@ -92,7 +107,7 @@ const redirect = object(
   {
     uri: optional(string()),
     prefixRewrite: refused('not supported yet: use uri'),
-    authority: optional(string()),
+    authority: optional(hostHeader),
     port: optional(portNumber),
     derivePort: optional(
       warned(enumOf('FROM_PROTOCOL_DEFAULT', 'FROM_REQUEST_PORT'), (from) =>
@@ -191,7 +206,7 @@ const http = object(
       list<HttpMatch | null>((node, context) => (isNull(node) ? null : match(node, context))),
       [],
     ),
-    route: withDefault(list(weighted), []),
+    route: withDefault(list(weighted, { max: DESTINATIONS }), []),
     redirect: optional(redirect),
     directResponse: optional(directResponse),
     delegate: refused('delegates are not supported yet: write the routes into one VirtualService'),
@@ -257,7 +272,7 @@ const tlsRoute = object(
 
 export const virtualService = object(
   {
-    hosts: withDefault(list(judged(text, (host) => (isAddress(host) ? null : domainFault(host)))), []),
+    hosts: withDefault(list(judged(text, virtualHostFault)), []),
     gateways: withDefault(list(judged(text, gatewayFault)), ['mesh']),
     http: withDefault(list(http), []),
     tls: optional(
@@ -296,6 +311,11 @@ export type HttpRoute = Value<typeof http>;
 export type Weighted = Value<typeof weighted>;
 export type Destination = Value<typeof destination>;
 export type VirtualServiceSpec = Value<typeof virtualService>;
+
+function virtualHostFault(host: string): string | null {
+  if (host.includes(':')) return `${host}: IPv6 addresses as hosts are not supported yet`;
+  return domainFault(host);
+}
 
 function gatewayFault(name: string): string | null {
   const parts = name.split('/');

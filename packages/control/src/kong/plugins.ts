@@ -66,7 +66,7 @@ const keyAuth = object({
 });
 
 const WINDOWS = ['second', 'minute', 'hour', 'day', 'month', 'year'] as const;
-const limit = optional(number({ min: 1 }));
+const limit = optional(integer({ min: 1, max: 2 ** 31 - 1 }));
 const redis = optional(plain);
 
 const rateLimiting = object(

@@ -1,5 +1,6 @@
 // Kong's services, upstreams and targets as splits, clusters and endpoints.
 import type { DirectResponse, EndpointsResource, ResourceName, RouteResource } from '@munjigi/proxy';
+import { ENDPOINTS, isHostHeader, isPath } from '../limits.ts';
 import type { Problems } from '../problems.ts';
 import { NO_EDITS, POOL, type ResourceSet } from '../resources.ts';
 import type { TargetView } from '../view.ts';
@@ -78,7 +79,9 @@ export function compileUpstreams(
       split,
       target: { cluster, label: `service ${service.label}`, upstream, weight: 1, endpoints: shown },
       hostHeader:
-        balanced === undefined ? literal(host, port) : hostOf(balanced.upstream, balanced.endpoints),
+        balanced === undefined
+          ? literal(host, port)
+          : hostOf(balanced.upstream, balanced.endpoints, problems),
       path,
       retries,
     };
@@ -90,9 +93,14 @@ function literal(host: string, port: number): { kind: 'literal'; value: string }
   return { kind: 'literal', value: port === 80 || port === 443 ? host : `${host}:${port}` };
 }
 
-function hostOf(upstream: Upstream, endpoints: Endpoints): RouteResource['hostHeader'] {
-  const { host_header: header } = upstream.fields;
+function hostOf(
+  { fields, at }: Upstream,
+  endpoints: Endpoints,
+  problems: Problems,
+): RouteResource['hostHeader'] {
+  const { host_header: header } = fields;
   if (header === undefined) return { kind: 'endpoint' };
+  if (!isHostHeader(header)) problems.error(at, 'host_header', `${header} cannot stand in Host`);
   const ports = new Set(endpoints.map(({ port }) => port));
   const [port] = ports;
   return literal(header, ports.size === 1 && port !== undefined ? port : 80);
@@ -134,8 +142,12 @@ function addressOf(service: Service, problems: Problems): Address | null {
     problems.error(at, where === 'url' ? 'url' : 'host', `${host} is not a host name or an address`);
     return null;
   }
-  if (path !== undefined && !path.startsWith('/')) {
-    problems.error(at, 'path', `${path} is not a path: it must start with /`);
+  if (path !== undefined && !isPath(path)) {
+    problems.error(
+      at,
+      where === 'url' ? 'url' : 'path',
+      `${path} is not a path: it must start with /, with special characters as %20`,
+    );
     return null;
   }
   return { host, port: port ?? 80, path: path ?? '/' };
@@ -154,11 +166,18 @@ function endpointsOf(upstream: Upstream, problems: Problems): Endpoints {
   if (fields.healthchecks !== undefined) {
     problems.warn(at, 'healthchecks', 'health checks are not supported yet: every target counts as healthy');
   }
+  if (upstream.targets.length > ENDPOINTS) {
+    problems.error(
+      at,
+      'targets',
+      `${upstream.targets.length} targets are more than ${ENDPOINTS}: split the upstream`,
+    );
+  }
   return upstream.targets.flatMap((target) => {
-    const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]\s/]+))(?::(\d{1,5}))?$/i.exec(target.fields.target);
+    const match = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(target.fields.target);
     const host = match?.[1] ?? match?.[2];
     const port = match?.[3] === undefined ? DEFAULT_TARGET_PORT : Number(match[3]);
-    if (host === undefined || port > 65_535) {
+    if (host === undefined || port < 1 || port > 65_535) {
       problems.error(
         target.at,
         'target',
