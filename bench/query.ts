@@ -2,7 +2,6 @@
 // head of both (one WAL, written once, copied), each asked over its own HTTP API in turn, medians, answers compared.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import http from 'node:http';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApi, type ApiDeps } from '../packages/api/src/index.ts';
@@ -17,6 +16,7 @@ import {
 } from '../packages/query/src/index.ts';
 import { openHead, type Head } from '../packages/tsdb/src/index.ts';
 import { which } from '../tools/peers.ts';
+import { startHttpClient, type HttpClient, type Timed } from './support/http-client.ts';
 
 const SERIES = 2000;
 const JOBS = 10;
@@ -52,11 +52,12 @@ export async function main(args: string[]): Promise<number> {
   const end_ms = Math.floor((Date.now() - 60_000) / 60_000) * 60_000;
   let peer: ChildProcess | null = null;
   let ours: Ours | null = null;
+  const client = startHttpClient();
   try {
     const written = await writeData(env, join(dir, 'ours'), end_ms);
     mkdirSync(join(dir, 'peer'));
     cpSync(join(dir, 'ours', 'wal'), join(dir, 'peer', 'wal'), { recursive: true });
-    peer = await startPrometheus(program, dir);
+    peer = await startPrometheus(program, dir, client);
     ours = await startOurs(env, join(dir, 'ours'));
     console.log(
       `${SERIES} series, ${written} samples, range 6 h, step ${STEP_S} s, ${cpus().length} cores, ${ours.workers} query workers; ` +
@@ -64,11 +65,12 @@ export async function main(args: string[]): Promise<number> {
     );
     let good = true;
     const queries = args.includes('--all') ? QUERIES : QUERIES.slice(0, 1);
-    for (const [name, query] of queries) good = (await compare(name, query, end_ms, ours)) && good;
+    for (const [name, query] of queries) good = (await compare(name, query, end_ms, ours, client)) && good;
     return good ? 0 : 1;
   } finally {
     peer?.kill();
     await ours?.close();
+    await client.close();
     rmSync(dir, { recursive: true, force: true });
   }
 }
@@ -157,7 +159,7 @@ async function startOurs(env: Env, dir: string): Promise<Ours> {
   };
 }
 
-async function startPrometheus(program: string, dir: string): Promise<ChildProcess> {
+async function startPrometheus(program: string, dir: string, client: HttpClient): Promise<ChildProcess> {
   writeFileSync(join(dir, 'prometheus.yml'), 'global: {}\n');
   const child = spawn(
     program,
@@ -172,7 +174,7 @@ async function startPrometheus(program: string, dir: string): Promise<ChildProce
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );
   for (let i = 0; i < 600; i++) {
-    const ready = await get(PROMETHEUS_PORT, '/-/ready').catch(() => null);
+    const ready = await client.get(PROMETHEUS_PORT, '/-/ready').catch(() => null);
     if (ready?.status === 200) return child;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
@@ -180,7 +182,13 @@ async function startPrometheus(program: string, dir: string): Promise<ChildProce
   throw new Error('prometheus did not become ready in 60 s');
 }
 
-async function compare(name: string, query: string, end_ms: number, ours: Ours): Promise<boolean> {
+async function compare(
+  name: string,
+  query: string,
+  end_ms: number,
+  ours: Ours,
+  client: HttpClient,
+): Promise<boolean> {
   const params = new URLSearchParams({
     query,
     start: String((end_ms - RANGE_MS) / 1000),
@@ -188,14 +196,15 @@ async function compare(name: string, query: string, end_ms: number, ours: Ours):
     step: String(STEP_S),
   });
   const path = `/api/v1/query_range?${params.toString()}`;
-  for (let i = 0; i < WARM_UPS; i++) for (const port of [ours.port, PROMETHEUS_PORT]) await timed(port, path);
+  for (let i = 0; i < WARM_UPS; i++)
+    for (const port of [ours.port, PROMETHEUS_PORT]) await timed(client, port, path);
   const copiedBefore = ours.copiedBytes();
   const mine: number[] = [];
   const theirs: number[] = [];
   let same = true;
   for (let i = 0; i < RUNS; i++) {
-    const a = await timed(ours.port, path);
-    const b = await timed(PROMETHEUS_PORT, path);
+    const a = await timed(client, ours.port, path);
+    const b = await timed(client, PROMETHEUS_PORT, path);
     mine.push(a.ms);
     theirs.push(b.ms);
     const difference = differenceOf(a.body, b.body);
@@ -222,25 +231,14 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
-const agent = new http.Agent({ keepAlive: true });
-
-function get(port: number, path: string): Promise<{ status: number; body: Buffer }> {
-  return new Promise((resolve, reject) => {
-    const request = http.get({ host: '127.0.0.1', port, path, agent }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) }));
-    });
-    request.on('error', reject);
-  });
+async function timed(client: HttpClient, port: number, path: string): Promise<Timed> {
+  const answer = await client.get(port, path);
+  if (answer.status === 200) return answer;
+  throw new Error(`status ${answer.status} from port ${port}: ${textOf(answer.body).slice(0, 500)}`);
 }
 
-async function timed(port: number, path: string): Promise<{ ms: number; body: Buffer }> {
-  const begin = performance.now();
-  const { status, body } = await get(port, path);
-  const ms = performance.now() - begin;
-  if (status !== 200) throw new Error(`status ${status} from port ${port}: ${body.toString().slice(0, 500)}`);
-  return { ms, body };
+function textOf(body: Uint8Array): string {
+  return new TextDecoder().decode(body);
 }
 
 interface Matrix {
@@ -253,8 +251,8 @@ interface Matrix {
 }
 
 /** Null when the answers agree to 1e-9 of each value. */
-function differenceOf(a: Buffer, b: Buffer): string | null {
-  const [mine, theirs] = [a, b].map((body) => rowsOf(JSON.parse(body.toString()) as Matrix)) as [
+function differenceOf(a: Uint8Array, b: Uint8Array): string | null {
+  const [mine, theirs] = [a, b].map((body) => rowsOf(JSON.parse(textOf(body)) as Matrix)) as [
     Map<string, Map<number, number>>,
     Map<string, Map<number, number>>,
   ];
