@@ -31,6 +31,8 @@ export interface Fragment {
   readonly aggregate: FragmentAggregate | null;
   /** Place of the selector in the query as `line:column`, for annotations; '' when unknown. */
   readonly place: string;
+  /** Of an `anchored` or `smoothed` selector: samples outside the range are seen as far as the look-back. */
+  readonly extended?: { readonly kind: 'anchored' | 'smoothed'; readonly lookback_ms: number } | undefined;
 }
 
 export interface FragmentAggregate {
@@ -98,7 +100,10 @@ export interface QueryIO {
 /** The samples a fragment can touch, in ms, both inclusive. */
 export function fragmentRange(f: Fragment): { mint: number; maxt: number } {
   const last = f.grid.start_ms + Math.max(0, f.grid.steps - 1) * f.grid.step_ms;
-  return { mint: f.grid.start_ms - f.range_ms + 1, maxt: last };
+  const lookback = f.extended?.lookback_ms ?? 0;
+  const before = f.func === 'last' ? 0 : lookback;
+  const after = f.extended?.kind === 'smoothed' ? lookback : 0;
+  return { mint: f.grid.start_ms - f.range_ms - before + 1, maxt: last + after };
 }
 
 /** A budget for one query in one thread. */

@@ -224,8 +224,11 @@ class Planner {
         throw executionError(
           `${selector.extended} modifier can only be used with: ${allowed.join(', ')} - not with ${func}`,
         );
-      throw unsupported(`the ${selector.extended} modifier`, place);
     }
+    // An anchored instant selector is an ordinary one.
+    const seesOutside =
+      selector.extended !== null &&
+      (e.kind === 'matrix' || (selector.extended === 'smoothed' && func === 'last'));
     const offset = this.#offset(selector.offset);
     const constant = args.every((a) => a.kind === 'number');
     const free = func === 'predict_linear' || !constant;
@@ -244,6 +247,7 @@ class Planner {
         args: fragmentArgs,
         aggregate: null,
         place,
+        extended: seesOutside ? { kind: selector.extended!, lookback_ms: this.#lookback } : undefined,
       }),
       args: constant ? null : args,
       dropsName: !KEEPS_NAME.has(func) && func !== 'matrix',
@@ -262,6 +266,7 @@ class Planner {
       f.func,
       f.args.map((a) => [...a].map(String)),
       f.aggregate,
+      f.extended,
       f.func === 'rate' || f.func === 'increase' ? f.place : '',
     ]);
     const known = this.#byKey.get(key);

@@ -13,7 +13,8 @@ import type { Annotation, Budget, Fragment, FragmentAggregate, FragmentPartial }
 import { fragmentRange } from './fragment.ts';
 import { groupKey, groupLabels } from './label-edit.ts';
 import { checkCancelled, checkSamples, QueryError, takeCells } from './query-error.ts';
-import { dropStale, WINDOW_FUNCTIONS, type WindowFunction } from './window.ts';
+import { EXTENDED_FUNCTIONS, extendSamples } from './extended-window.ts';
+import { dropStale, WINDOW_FUNCTIONS, type Samples, type WindowFunction, type Windows } from './window.ts';
 
 export interface RunOptions {
   /** Series [from, to) of the selection; all when absent. */
@@ -41,7 +42,7 @@ export async function runFragment(
   const from = options.from ?? 0;
   const to = options.to ?? s.count;
   const reader = new SeriesLabels(s, options.symbols ?? new SymbolReader(s.symbols));
-  const window = WINDOW_FUNCTIONS.get(f.func);
+  const window = windowFunctionOf(f);
   const sink: Sink =
     f.func === 'matrix'
       ? new MatrixSink(f)
@@ -51,7 +52,7 @@ export async function runFragment(
           ? new RowSink(f, window, b)
           : new GroupSink(f, f.aggregate, window, b);
   const { mint, maxt } = fragmentRange(f);
-  const keepsMarks = f.func === 'last' || f.func === 'timestamp';
+  const keepsMarks = f.extended === undefined && (f.func === 'last' || f.func === 'timestamp');
   const names = f.func === 'rate' || f.func === 'increase' ? new CounterNames(f.place) : null;
   const column = newColumn();
   let samplesRead = 0;
@@ -75,6 +76,18 @@ export async function runFragment(
     }
   }
   return sink.result(samplesRead, names?.annotations ?? []);
+}
+
+function windowFunctionOf(f: Fragment): WindowFunction | undefined {
+  return f.extended === undefined
+    ? WINDOW_FUNCTIONS.get(f.func)
+    : EXTENDED_FUNCTIONS.get(`${f.func} ${f.extended.kind}`);
+}
+
+/** A fragment's windows as its function takes them. */
+function windowsOf(f: Fragment): Windows {
+  const windows = { ...f.grid, range_ms: f.range_ms };
+  return f.extended === undefined ? windows : { ...windows, lookback_ms: f.extended.lookback_ms };
 }
 
 function nativeHistogramText(place: string): string {
@@ -146,6 +159,7 @@ export function counterNameHint(name: string, place: string): Annotation | null 
 class RowSink implements Sink {
   readonly #f: Fragment;
   readonly #window: WindowFunction;
+  readonly #windows: Windows;
   readonly #budget: Budget;
   readonly #labels: Labels[] = [];
   #values = new Float64Array(0);
@@ -154,15 +168,15 @@ class RowSink implements Sink {
   constructor(f: Fragment, window: WindowFunction, b: Budget) {
     this.#f = f;
     this.#window = window;
+    this.#windows = windowsOf(f);
     this.#budget = b;
   }
 
   add(c: Column, labels: SeriesLabels, i: number): boolean {
-    const { grid, range_ms, args } = this.#f;
+    const { grid, args } = this.#f;
     const at = this.#labels.length * grid.steps;
     if (at + grid.steps > this.#values.length) this.#grow(Math.max(at + grid.steps, 2 * this.#values.length));
-    const w = { ...grid, range_ms };
-    this.#window(c, w, args, this.#values, this.#present, at);
+    this.#window(c, this.#windows, args, this.#values, this.#present, at);
     if (!anyPresent(this.#present, at, grid.steps)) return false;
     this.#labels.push(labels.all(i));
     return true;
@@ -216,6 +230,7 @@ class GroupSink implements Sink {
   readonly #f: Fragment;
   readonly #aggregate: FragmentAggregate;
   readonly #window: WindowFunction;
+  readonly #windows: Windows;
   readonly #budget: Budget;
   readonly #key: (labels: Labels) => string;
   readonly #groups = new Map<string, Group>();
@@ -226,6 +241,7 @@ class GroupSink implements Sink {
     this.#f = f;
     this.#aggregate = aggregate;
     this.#window = window;
+    this.#windows = windowsOf(f);
     this.#budget = b;
     this.#key = groupKey(aggregate.labels, aggregate.without);
     this.#row = new Float64Array(f.grid.steps);
@@ -233,9 +249,9 @@ class GroupSink implements Sink {
   }
 
   add(c: Column, labels: SeriesLabels, i: number): boolean {
-    const { grid, range_ms, args } = this.#f;
+    const { grid, args } = this.#f;
     this.#rowPresent.fill(0);
-    this.#window(c, { ...grid, range_ms }, args, this.#row, this.#rowPresent, 0);
+    this.#window(c, this.#windows, args, this.#row, this.#rowPresent, 0);
     if (!anyPresent(this.#rowPresent, 0, grid.steps)) return false;
     addRow(this.#aggregate.op, this.#group(labels, i), this.#row, this.#rowPresent);
     return true;
@@ -367,10 +383,14 @@ class MatrixSink implements Sink {
   }
 
   add(c: Column, labels: SeriesLabels, i: number): boolean {
+    const { extended } = this.#f;
+    const s: Samples = { n: c.n, t: c.t, v: c.v, bits: c.bits };
+    if (extended !== undefined) extendSamples(s, windowsOf(this.#f), extended.kind === 'smoothed');
+    if (s.n === 0) return false;
     this.#labels.push(labels.all(i));
-    this.#t.push(c.t.slice(0, c.n));
-    this.#v.push(c.v.slice(0, c.n));
-    this.#total += c.n;
+    this.#t.push(s.t.slice(0, s.n));
+    this.#v.push(s.v.slice(0, s.n));
+    this.#total += s.n;
     return true;
   }
 

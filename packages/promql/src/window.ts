@@ -15,6 +15,8 @@ export interface Windows {
   readonly step_ms: number;
   readonly steps: number;
   readonly range_ms: number;
+  /** How far samples outside the range are seen; `anchored` and `smoothed` windows only. */
+  readonly lookback_ms?: number;
 }
 
 /** Writes cell k of the row to out[at + k] and present[at + k]; `present` is zero before. An argument has one value, or one a step. */

@@ -220,6 +220,13 @@ class Writer {
       this.#integer(x < 0 ? -x : x);
       return;
     }
+    const size = x < 0 ? -x : x;
+    const thousandths = Math.round(size * 1000);
+    if (thousandths / 1000 === size && thousandths < MAX_INTEGER && thousandths > 0) {
+      if (x < 0) this.#b[this.#n++] = MINUS;
+      this.#decimal(thousandths);
+      return;
+    }
     bits[0] = x;
     const slot = (Math.imul(halves[0]!, 0x9e3779b1) ^ Math.imul(halves[1]!, 0x85ebca6b)) >>> 20;
     let text: string;
@@ -233,6 +240,24 @@ class Writer {
     let n = this.#n;
     for (let i = 0; i < text.length; i++) b[n++] = text.charCodeAt(i);
     this.#n = n;
+  }
+
+  /**
+   * A number of at most three decimals, given in thousandths. Fewer than 16 digits that read back as the number are its shortest form: no
+   * other decimal of so few digits reads as the same float64.
+   */
+  #decimal(thousandths: number): void {
+    const whole = Math.floor(thousandths / 1000);
+    this.#integer(whole);
+    const rest = thousandths - whole * 1000;
+    const b = this.#b;
+    b[this.#n++] = POINT;
+    const tenths = Math.floor(rest / 100);
+    b[this.#n++] = ZERO + tenths;
+    if (rest === tenths * 100) return;
+    const hundredths = Math.floor(rest / 10);
+    b[this.#n++] = ZERO + hundredths - tenths * 10;
+    if (rest !== hundredths * 10) b[this.#n++] = ZERO + rest - hundredths * 10;
   }
 
   /** Digits of a whole number from 0 to 1e15. */
