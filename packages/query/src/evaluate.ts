@@ -9,6 +9,7 @@ import {
   QueryError,
   type Budget,
   type Expr,
+  type MatrixResult,
   type Plan,
 } from '@munjigi/promql';
 import { exprJson } from './expr-json.ts';
@@ -103,10 +104,19 @@ async function evaluate(
       shares: tally.shares,
       sharesElsewhere: tally.sharesElsewhere,
     };
+    // After the stats are written: what copying rows to writers costs is counted by the pool alone.
+    let written = 0;
     const stats = request.stats === '' ? '' : `,"stats":${JSON.stringify(queryStats(cost, queued_ms, peak))}`;
     const parts = { limit: request.limit, warnings: [...tally.warnings], more: stats };
-    const body = await writeAnswer(result, parts, turns.pause);
-    return { status: 200, body, error: null, cost };
+    const writers = peers().map((peer) => ({
+      async write(rows: MatrixResult): Promise<Uint8Array> {
+        const { bytes, copiedBytes } = await peer.write(rows);
+        written += copiedBytes;
+        return bytes;
+      },
+    }));
+    const body = await writeAnswer(result, parts, turns.pause, writers);
+    return { status: 200, body, error: null, cost: { ...cost, copiedBytes: cost.copiedBytes + written } };
   } finally {
     querier.close();
   }

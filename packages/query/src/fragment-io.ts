@@ -7,14 +7,17 @@ import {
   type Budget,
   type Fragment,
   type FragmentPartial,
+  type MatrixResult,
   type QueryIO,
 } from '@munjigi/promql';
 import { shareOut } from './shares.ts';
 
-/** Another worker that runs part of a fragment. */
+/** Another worker that does part of the work. */
 export interface Peer {
   /** Series [from, to). Rejects with code EPIPE when the peer has ended. */
   run(f: Fragment, s: Selection, from: number, to: number, budget: Budget): Promise<PeerRun>;
+  /** Rows of an answer as JSON, separated by commas. Rejects likewise. */
+  write(rows: MatrixResult): Promise<{ readonly bytes: Uint8Array; readonly copiedBytes: number }>;
 }
 
 export interface PeerRun {

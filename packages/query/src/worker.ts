@@ -9,6 +9,7 @@ import {
   type Budget,
   type Fragment,
   type FragmentPartial,
+  type MatrixResult,
 } from '@munjigi/promql';
 import { openChunkReader } from '@munjigi/tsdb';
 import type { QueryCall, WorkerSettings } from './crew.ts';
@@ -18,6 +19,7 @@ import { errorReply, type QueryReply } from './request.ts';
 import { copySelection, movableColumns, remoteQueryable, type RemoteQueryable } from './storage-port.ts';
 import { createSymbolCache } from './symbol-cache.ts';
 import { createTurns } from './turns.ts';
+import { copyRows, joined, writeRows } from './write-answer.ts';
 
 /** A share of another worker's query. */
 interface ShareCall {
@@ -75,12 +77,17 @@ export function run(env: Env, parent: Port, settings: WorkerSettings): void {
     return moving(reply, transfer);
   };
 
+  const write = async (rows: MatrixResult): Promise<Uint8Array> => {
+    const bytes = joined(await writeRows(rows, turns.pause));
+    return moving(bytes, [bytes.buffer]);
+  };
+
   joinPort(parent, {
     storage: (_: null, [port]: readonly Port[]) => {
       storage = remoteQueryable(port!);
     },
     peer: ({ index }: { index: number }, [port]: readonly Port[]) => {
-      const caller = joinPort(port!, { share: runShare });
+      const caller = joinPort(port!, { share: runShare, write });
       const peer: Peer = {
         async run(fragment, s, from, to, budget) {
           const { selection, transfer, copiedBytes } = copySelection(s, from, to);
@@ -88,6 +95,10 @@ export function run(env: Env, parent: Port, settings: WorkerSettings): void {
           const reply = await caller.call<PeerRun | ShareFailure>('share', call, transfer);
           if ('kind' in reply) throw new QueryError(reply.kind, reply.message);
           return { partial: reply.partial, copiedBytes: reply.copiedBytes + copiedBytes };
+        },
+        async write(m) {
+          const { rows, transfer, copiedBytes } = copyRows(m);
+          return { bytes: await caller.call<Uint8Array>('write', rows, transfer), copiedBytes };
         },
       };
       peers.set(index, peer);

@@ -1,7 +1,7 @@
 import { labelsFromObject } from '@munjigi/model';
 import type { Result } from '@munjigi/promql';
 import { expect, test } from 'vitest';
-import { writeAnswer } from './write-answer.ts';
+import { copyRows, joined, writeAnswer, writeRows, type Writer } from './write-answer.ts';
 
 const ROWS = 130;
 const STEPS = 1000;
@@ -93,6 +93,45 @@ test('series of samples are cut at their own bounds', async () => {
     [1, 140_000],
   ]);
   expect(pauses).toBe(3);
+});
+
+/** Rows of samples of a range selector. */
+function samples(): Result {
+  const first = Uint32Array.from({ length: 81 }, (_, i) => i * 1000);
+  return {
+    type: 'matrix',
+    labels: Array.from({ length: 80 }, (_, i) => labelsFromObject({ i: String(i) })),
+    values: Float64Array.from({ length: 80_000 }, (_, i) => i / 7),
+    grid: null,
+    first,
+    times: Float64Array.from({ length: 80_000 }, (_, i) => i * 1000),
+    annotations: [],
+    samplesRead: 0,
+  };
+}
+
+test.for<readonly [name: string, make: () => Result]>([
+  ['cells', matrix],
+  ['samples', samples],
+])('rows of %s are shared out to other writers, also to one that has ended', async ([, make]) => {
+  const now = (): Promise<void> => Promise.resolve();
+  const options = { limit: 0, warnings: [], more: '' };
+  let moved = 0;
+  const good: Writer = {
+    async write(m) {
+      const { rows, transfer, copiedBytes } = copyRows(m);
+      moved += copiedBytes;
+      return joined(await writeRows(structuredClone(rows, { transfer }), now));
+    },
+  };
+  const ended: Writer = { write: () => Promise.reject(Object.assign(new Error('gone'), { code: 'EPIPE' })) };
+  const failing: Writer = { write: () => Promise.reject(new Error('a bug')) };
+  const result = make();
+  const alone = await writeAnswer(result, options, now);
+  const shared = await writeAnswer(result, options, now, [good, ended, good]);
+  expect(new TextDecoder().decode(shared)).toBe(new TextDecoder().decode(alone));
+  expect(moved).toBeGreaterThan(0);
+  await expect(writeAnswer(result, options, now, [failing])).rejects.toThrow('a bug');
 });
 
 test('an empty matrix', async () => {
