@@ -207,13 +207,14 @@ export class TargetWriter {
     const total = parser.n;
     const fresh = this.#findSeries(appender);
     if (typeof fresh === 'string') return { ...NOTHING, error: fresh, scraped: total };
-    const added = this.#fill(t_ms, now_ms);
+    const added = this.#left();
     const limit = this.#settings.job.sample_limit;
     if (limit > 0 && added > limit) {
       this.#counters.sampleLimit.with().add();
       this.#forget(fresh);
       return { error: 'sample limit exceeded', scraped: total, added, seriesAdded: 0 };
     }
+    this.#fill(t_ms, now_ms);
     this.#describe(appender, fresh);
     for (const { sample, exemplar } of parser.exemplars) {
       const ref = parser.slots[parser.entry[sample]!]!;
@@ -288,8 +289,16 @@ export class TargetWriter {
     return wrong;
   }
 
-  /** Samples of the page as rows; how many are left after metric relabelling. The hot loop. */
-  #fill(t_ms: number, now_ms: number): number {
+  /** How many samples of the page are left after metric relabelling. */
+  #left(): number {
+    const { slots, entry, n } = this.#parser;
+    let left = n;
+    for (let i = 0; i < n; i++) if (slots[entry[i]!] === DROPPED) left--;
+    return left;
+  }
+
+  /** Samples of the page as rows. The hot loop. */
+  #fill(t_ms: number, now_ms: number): void {
     const parser = this.#parser;
     const rows = this.#rows;
     rows.reserve(parser.n);
@@ -299,12 +308,10 @@ export class TargetWriter {
     const former = this.#former;
     const latest = now_ms + MAX_AHEAD_MS;
     let n = 0;
-    let added = 0;
     for (let i = 0; i < count; i++) {
       const e = entry[i]!;
       const ref = slots[e]!;
-      if (ref === DROPPED) continue;
-      added++;
+      // Dropped, or refused by the storage.
       if (ref <= 0) continue;
       const time = times[i]!;
       let at = t_ms;
@@ -325,7 +332,6 @@ export class TargetWriter {
       if (former !== null) former.delete(ref);
     }
     rows.n = n;
-    return added;
   }
 
   #timeOf(sample: number, t_ms: number): number {

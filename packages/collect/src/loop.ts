@@ -87,8 +87,13 @@ export class ScrapeLoop {
     }
   }
 
+  /** When the next scrape is, or would be. */
+  nextScrape_ms(): number {
+    return this.#due_ms > this.#tools.env.clock.now() ? this.#due_ms : this.#due_ms + this.spec.interval_ms;
+  }
+
   /** The next instant that belongs to the target, after now; never twice the same for a timer that fires early. */
-  nextDue(): number {
+  #nextDue(): number {
     const interval = this.spec.interval_ms;
     const now = this.#tools.env.clock.now();
     const offset = this.#offset_ms % interval;
@@ -99,7 +104,7 @@ export class ScrapeLoop {
   #schedule(): void {
     if (this.#stopped) return;
     const before = this.#due_ms;
-    this.#due_ms = this.nextDue();
+    this.#due_ms = this.#nextDue();
     const missed = before === 0 ? 0 : Math.round((this.#due_ms - before) / this.spec.interval_ms) - 1;
     if (missed > 0) this.#tools.counters.skipped.with().add(missed);
     const { clock } = this.#tools.env;

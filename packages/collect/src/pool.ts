@@ -157,7 +157,7 @@ export class ScrapePool {
     this.#loops.delete(key);
     const { clock } = this.#tools.env;
     const interval = loop.spec.interval_ms;
-    const stale_ms = loop.nextDue();
+    const stale_ms = loop.nextScrape_ms();
     void loop.stop(false);
     const wait_ms = stale_ms - clock.now() + 1.1 * interval;
     const ending = {

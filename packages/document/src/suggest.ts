@@ -1,6 +1,6 @@
 // "Did you mean": the closest of a few known names.
 
-/** The known name within a third of the text's length in edits, or null. Names beyond 64 characters are not compared. */
+/** The known name within a third of the text's length in edits, or one that it begins; null. Names beyond 64 characters are not compared. */
 export function closest(text: string, known: readonly string[]): string | null {
   let best: string | null = null;
   let least = Math.max(1, Math.floor(text.length / 3)) + 1;
@@ -13,6 +13,7 @@ export function closest(text: string, known: readonly string[]): string | null {
       best = name;
     }
   }
+  if (best === null && text.length >= 3) return known.find((name) => name.startsWith(text)) ?? null;
   return best;
 }
 

@@ -331,8 +331,9 @@ export class ScrapeParser {
   #seconds(b: Uint8Array, p: number, end: number): number {
     const q = readFloat(b, p, end, this.#scratch, 0);
     const ms = Math.trunc(this.#scratch[0]! * 1000);
-    if (q <= p || !Number.isSafeInteger(ms)) return -1;
-    this.#scratch[0] = ms;
+    if (q <= p || !Number.isFinite(ms)) return -1;
+    // Beyond it no time is exact, and none is of use.
+    this.#scratch[0] = Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, ms));
     return q;
   }
 
