@@ -18,7 +18,7 @@ export async function check(file: string | undefined, options: CheckOptions): Pr
     const loaded = await createLoader(env, config).load();
     all.push(...loaded.problems);
     routes = loaded.view?.routes.length ?? 0;
-    jobs = loaded.scrape?.scrapeConfigs.length ?? 0;
+    jobs = loaded.scrape?.scrape_configs.length ?? 0;
   }
   const bad = hasErrors(all);
   if (options.json === true) stdout.write(`${JSON.stringify({ ok: !bad, problems: all })}\n`);

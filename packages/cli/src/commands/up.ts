@@ -1,6 +1,6 @@
 // `munjigi up`: runs everything until a signal, then drains. Without --config it is the quickstart.
 import type { Env, Worker } from '@munjigi/env';
-import { nodeEnv, onSignals, stderr, stdout } from '@munjigi/env/node';
+import { exit, nodeEnv, onSignals, stderr, stdout } from '@munjigi/env/node';
 import { hasErrors, printProblem } from '@munjigi/model';
 import { CONSOLE_DIR, QUICKSTART_CONFIG, QUICKSTART_SERVICES, readMunjigiConfig } from '../read-config.ts';
 import { serve, StartError, type Running } from '../serve.ts';
@@ -14,6 +14,8 @@ export interface UpOptions {
 
 /** All of stopping may take this long; then the program ends anyway. */
 const STOP_LIMIT_MS = 9500;
+/** A signal this soon after the first is the same one: Ctrl-C reaches us from the terminal and again from npm. */
+const SECOND_SIGNAL_MS = 1000;
 const QUICKSTART_DATA = './data';
 
 export async function up(options: UpOptions): Promise<number> {
@@ -66,8 +68,10 @@ export async function up(options: UpOptions): Promise<number> {
     return 'closed' as const;
   })();
   const how = await Promise.race([closed, limit, stop.again]);
-  if (how !== 'closed') stderr.write('munjigi up: not everything was finished in time\n');
-  return broken || how !== 'closed' ? 1 : 0;
+  if (how === 'closed') return broken ? 1 : 0;
+  // What hangs would keep the process alive.
+  stderr.write('munjigi up: not everything was finished in time\n');
+  return exit(1);
 }
 
 async function startServices(env: Env, traffic: boolean): Promise<Worker> {
@@ -102,11 +106,12 @@ function stopRequested(env: Env): StopRequests {
   let second: (value: 'again') => void;
   const stopped = new Promise<null>((resolve) => (first = resolve));
   const again = new Promise<'again'>((resolve) => (second = resolve));
-  let asked = false;
+  let asked_ms = 0;
   onSignals((signal) => {
     if (signal === 'SIGHUP') return reload();
-    if (asked) second('again');
-    asked = true;
+    const now = env.clock.monotonic();
+    if (asked_ms === 0) asked_ms = now;
+    else if (now - asked_ms > SECOND_SIGNAL_MS) second('again');
     first(null);
   });
   return {

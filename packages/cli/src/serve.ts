@@ -1,0 +1,327 @@
+// The wiring, top to bottom: threads, the data plane, queries, the Publisher, the HTTP surface. Nothing else constructs a driver.
+import { createApi, type ApiDeps, type TargetsView, type WalReplay } from '@munjigi/api';
+import type { PrometheusConfig } from '@munjigi/collect';
+import type { GatewayView } from '@munjigi/control';
+import {
+  EnvError,
+  joinPort,
+  type Caller,
+  type Env,
+  type Listener,
+  type Port,
+  type Worker,
+} from '@munjigi/env';
+import { cpuCount, memoryLimitBytes, nodeVersion, workingDirectory } from '@munjigi/env/node';
+import { printProblem, type Applied, type MetricFamily, type Problem } from '@munjigi/model';
+import { createDataPlane, type Delta } from '@munjigi/proxy';
+import { createQueryPool, QUERY_POOL_DEFAULTS } from '@munjigi/query';
+import type { TsdbStatus } from '@munjigi/tsdb';
+import { consoleAssets } from './assets.ts';
+import type { MunjigiConfig } from './config.ts';
+import { gatewayState } from './gateway-state.ts';
+import type { Loaded } from './load.ts';
+import { processRegistry } from './process-metrics.ts';
+import { PRODUCT_VERSION } from './product.ts';
+import { createPublisher } from './publisher.ts';
+import { watchFiles } from './watch.ts';
+
+/** Threads of one kind when the configuration says 0. */
+const MAX_THREADS = 8;
+/** Requests in flight get this long when the program stops. */
+const DRAIN_MS = 8000;
+/** A scrape of our own /metrics must not wait for a thread that hangs. */
+const FAMILIES_TIMEOUT_MS = 2000;
+
+/** Why the program cannot start: for the user, not a bug. */
+export class StartError extends Error {}
+
+export interface Running {
+  readonly consoleUrl: string;
+  readonly gatewayUrls: readonly string[];
+  reload(reason: string): Promise<Applied>;
+  /** Drains and closes. */
+  close(): Promise<void>;
+  /** Resolves with the reason when a thread that cannot be replaced has ended. */
+  readonly broken: Promise<string>;
+}
+
+export interface ServeOptions {
+  /** munjigi.yaml as the user named it, for the watch and for the console. */
+  readonly configFile: string;
+  /** Folder of the console's built files. */
+  readonly consoleDir: string;
+  /** Called as the start-up goes on. */
+  readonly progress?: (step: string) => void;
+}
+
+export async function serve(env: Env, config: MunjigiConfig, options: ServeOptions): Promise<Running> {
+  const { log } = env;
+  const closing: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const step of closing.splice(0).reverse())
+      await step().catch((error: unknown) => log.error('closing failed', { error: String(error) }));
+  };
+  try {
+    return await start();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+
+  async function start(): Promise<Running> {
+    const state = { ready: false, reason: 'starting', view: null as GatewayView | null, stopping: false };
+
+    // The console's port first: the cheapest thing that may be taken.
+    let answer: ReturnType<typeof createApi> | null = null;
+    const { listen } = config.console;
+    const surface = await listenConsole(env, listen, async (request) =>
+      answer === null ? { status: 503, headers: {}, body: 'starting\n' } : answer(request),
+    );
+    closing.push(() => surface.close());
+
+    // Threads.
+    options.progress?.('opening the store');
+    const metrics = thread(env, 'metrics', new URL('./threads/metrics.ts', import.meta.url), config.metrics);
+    const control = thread(env, 'control', new URL('./threads/control.ts', import.meta.url), config);
+    closing.push(async () => {
+      await metrics.caller.call('close', null);
+      await Promise.all([metrics.worker.terminate(), control.worker.terminate()]);
+    });
+    await metrics.caller.call('opened', null).catch((error: Error) => {
+      throw new StartError(`the store cannot be opened: ${error.message}`);
+    });
+    const broken = Promise.race([
+      metrics.worker.ended.then((why) => `the metrics thread ended: ${why}`),
+      control.worker.ended.then((why) => `the control thread ended: ${why}`),
+    ]);
+
+    // The data plane and the query pool.
+    options.progress?.('starting threads');
+    const dataPlane = createDataPlane(env, {
+      workers: threadCount(config.gateway?.workers ?? 0),
+      accessLog:
+        config.gateway === null || config.gateway.accessLog === 'off' ? null : config.gateway.accessLog,
+    });
+    closing.push(() => dataPlane.close(DRAIN_MS));
+    const queries = createQueryPool(
+      env,
+      {
+        ...QUERY_POOL_DEFAULTS,
+        workers: threadCount(config.query.workers),
+        maxConcurrency: config.query.maxConcurrency,
+        timeout_ms: config.query.timeout_ms,
+        maxSamples: config.query.maxSamples,
+        lookback_ms: config.query.lookback_ms,
+        activeQueryLogPath: `${config.metrics.path}/queries.active`,
+      },
+      () => {
+        const [near, far] = env.workers.channel();
+        metrics.caller.send('connect', null, [far]);
+        return near;
+      },
+    );
+    closing.push(() => queries.close());
+
+    // The Publisher: files to both sides, all or nothing.
+    const publisher = createPublisher<{ delta: Delta; view: GatewayView | null }, PrometheusConfig>(
+      env.clock,
+      log,
+      {
+        read: async () => {
+          const { problems, delta, view, scrape } = await control.caller.call<Loaded>('load', null);
+          return {
+            problems,
+            gateway: delta === null ? null : { version: delta.version, content: { delta, view } },
+            watch: scrape,
+          };
+        },
+        gateway: {
+          name: 'the gateway',
+          prepare: ({ content }) => dataPlane.prepare(content.delta),
+          commit: async ({ version, content }) => {
+            const { problems } = await dataPlane.commit(version);
+            state.view = content.view;
+            return problems;
+          },
+          abort: ({ version }) => dataPlane.abort(version),
+        },
+        watch: {
+          name: 'the scrape loops',
+          prepare: (next) => metrics.caller.call<Problem[]>('prepare', next),
+          commit: async () => (await metrics.caller.call<Applied>('commit', null)).problems,
+          abort: () => metrics.caller.call('abort', null),
+        },
+        settled: () => control.caller.call('committed', null),
+      },
+    );
+
+    // The HTTP surface.
+    const own = processRegistry();
+    const families = async (): Promise<MetricFamily[]> => {
+      const remote = metrics.caller.call<MetricFamily[]>('families', null);
+      const late = env.clock.sleep(FAMILIES_TIMEOUT_MS).then((): MetricFamily[] => []);
+      return [
+        ...own.families(),
+        ...dataPlane.counters.families(),
+        ...queries.families(),
+        ...publisher.families(),
+        ...(await Promise.race([remote.catch(() => []), late])),
+      ];
+    };
+    const startTime_ms = env.clock.now();
+    const deps: ApiDeps = {
+      clock: env.clock,
+      log,
+      query: queries,
+      targets: () => metrics.caller.call<TargetsView>('targets', null),
+      families,
+      configText: () => scrapeConfigText(env, config.metrics.config),
+      flags: flags(config, options),
+      buildInfo: {
+        version: PRODUCT_VERSION,
+        revision: '',
+        branch: '',
+        buildUser: '',
+        buildDate: '',
+        goVersion: `node ${nodeVersion}`,
+      },
+      runtimeInfo: () => ({
+        startTime_ms,
+        cwd: workingDirectory(),
+        hostname: '',
+        reloadConfigSuccess: publisher.last()?.ok ?? false,
+        lastConfigTime_ms: publisher.last()?.at_ms ?? startTime_ms,
+        corruptionCount: 0,
+        threads: 3 + threadCount(config.query.workers) + threadCount(config.gateway?.workers ?? 0),
+        cpus: cpuCount(),
+        memoryLimit: memoryLimitBytes(),
+        storageRetention: `${Math.round(config.metrics.retention_ms / 1000)}s`,
+      }),
+      tsdbStatus: async (limit) => {
+        const { numSeries, numLabelPairs, chunkCount, minTime, maxTime, ...counts } =
+          await metrics.caller.call<TsdbStatus>('tsdbStatus', limit);
+        const empty = numSeries === 0;
+        const times = { minTime: empty ? null : minTime, maxTime: empty ? null : maxTime };
+        return { headStats: { numSeries, numLabelPairs, chunkCount, ...times }, ...counts };
+      },
+      walReplay: () => metrics.caller.call<WalReplay>('walReplay', null),
+      ready: () => ({
+        ready: state.ready && !state.stopping,
+        reason: state.stopping ? 'stopping' : state.reason,
+      }),
+      reload: () => {
+        if (config.console.allowReload) return publisher.submit('reload');
+        return Promise.resolve(refusedReload(publisher.last()?.version ?? 0));
+      },
+      gateway: async () => gatewayState(config, state.view, dataPlane, publisher.last()),
+      problems: () => publisher.last()?.problems ?? [],
+      asset: consoleAssets(env.files, options.consoleDir),
+      hostNames: null,
+    };
+    answer = createApi(deps);
+
+    // The first configuration; without a good one there is nothing to serve.
+    options.progress?.('applying the configuration');
+    const first = await publisher.submit('start');
+    if (!first.ok)
+      throw new StartError(
+        `the configuration cannot be applied:\n${first.problems
+          .filter((p) => p.severity === 'error')
+          .map(printProblem)
+          .join('\n')}`,
+      );
+    state.ready = true;
+    state.reason = '';
+
+    const watched = {
+      files: config.metrics.config === null ? [] : [config.metrics.config],
+      folders: config.gateway?.files ?? [],
+    };
+    const watch = watchFiles(env.clock, env.files, watched, () => void publisher.submit('files changed'));
+    closing.push(async () => {
+      state.stopping = true;
+      watch.close();
+    });
+
+    return {
+      consoleUrl: `http://${shownHost(listen.address)}:${surface.port}`,
+      gatewayUrls: (config.gateway?.listen ?? []).map(
+        ({ address, port }) => `http://${shownHost(address)}:${port}`,
+      ),
+      reload: (reason) => publisher.submit(reason),
+      close,
+      broken,
+    };
+  }
+}
+
+function thread(env: Env, name: string, entry: URL, data: unknown): { worker: Worker; caller: Caller } {
+  const worker = env.workers.start(name, entry, data);
+  return { worker, caller: joinPort(worker as Port, {}) };
+}
+
+function threadCount(configured: number): number {
+  return configured === 0 ? Math.min(cpuCount(), MAX_THREADS) : configured;
+}
+
+async function listenConsole(
+  env: Env,
+  { address, port }: MunjigiConfig['console']['listen'],
+  handle: Parameters<Env['http']['serve']>[1],
+): Promise<Listener> {
+  try {
+    return await env.http.serve({ host: address, port }, handle);
+  } catch (error) {
+    if (!(error instanceof EnvError)) throw error;
+    if (error.code === 'EADDRINUSE')
+      throw new StartError(
+        `port ${port} for the console is in use on ${address}: stop what listens there, or set console.listen`,
+      );
+    throw new StartError(`the console cannot listen on ${address}:${port}: ${error.message}`);
+  }
+}
+
+/** localhost for addresses that a browser on this machine reaches so. */
+function shownHost(address: string): string {
+  return ['127.0.0.1', '0.0.0.0', '::1', '::', ''].includes(address) ? 'localhost' : address;
+}
+
+function refusedReload(version: number): Applied {
+  const message = 'reloading over HTTP is switched off: set console.lifecycle, or send SIGHUP';
+  return {
+    ok: false,
+    version,
+    problems: [{ severity: 'error', file: 'munjigi', line: 0, column: 0, field: '', message }],
+  };
+}
+
+function scrapeConfigText(env: Env, file: string | null): string {
+  if (file === null) return '';
+  try {
+    return maskSecrets(new TextDecoder().decode(env.files.readFile(file)));
+  } catch {
+    return '';
+  }
+}
+
+/** Values of fields that hold secrets, as Prometheus shows them. */
+export function maskSecrets(yaml: string): string {
+  return yaml.replace(
+    /^(\s*(?:-\s+)?["']?(?:password|credentials|client_secret|secret_key|bearer_token|api_token|refresh_token|authorization)["']?\s*:\s*)(?!\s*$|\{|\[).*$/gim,
+    '$1<secret>',
+  );
+}
+
+function flags(config: MunjigiConfig, options: ServeOptions): Record<string, string> {
+  return {
+    'config.file': options.configFile,
+    'web.listen-address': `${config.console.listen.address}:${config.console.listen.port}`,
+    'web.enable-lifecycle': String(config.console.allowReload),
+    'storage.tsdb.path': config.metrics.path,
+    'storage.tsdb.retention.time': `${Math.round(config.metrics.retention_ms / 1000)}s`,
+    'query.lookback-delta': `${Math.round(config.query.lookback_ms / 1000)}s`,
+    'query.max-concurrency': String(config.query.maxConcurrency),
+    'query.max-samples': String(config.query.maxSamples),
+    'query.timeout': `${Math.round(config.query.timeout_ms / 1000)}s`,
+  };
+}
