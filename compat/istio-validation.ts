@@ -66,6 +66,15 @@ const TABLES: ReadonlyMap<string, Wrapping> = new Map([
   ['TestValidateServiceEntries', wrapping('ServiceEntry', 'in', (spec) => spec)],
 ]);
 
+/** Where we differ on purpose; a case that agrees again is a failure, so that this list stays true. */
+const DEVIATIONS: ReadonlyMap<string, string> = new Map([
+  ['TestValidateServer: invalid short name host', 'a gateway on a laptop serves localhost'],
+  [
+    'TestValidateServiceEntries: discovery type DYNAMIC_DNS, MESH_INTERNAL with waypoint (invalid)',
+    'waypoints do not exist here',
+  ],
+]);
+
 export async function run(dataDir: string): Promise<{ passed: number; failures: string[] }> {
   const path = join(dataDir, 'gateway/istio/derived/istio-validation-cases.json');
   const { tables } = JSON.parse(await readFile(path, 'utf8')) as { tables: Table[] };
@@ -79,8 +88,11 @@ export async function run(dataDir: string): Promise<{ passed: number; failures: 
       if (one._unresolvedGoExpr === true || one[wrap.field] === null || holdsGoNames(one[wrap.field]))
         continue;
       const failure = judge(wrap, one);
-      if (failure === null) passed++;
-      else failures.push(`${func}: ${one.name ?? JSON.stringify(one)}: ${failure}`);
+      const name = `${func}: ${one.name ?? JSON.stringify(one)}`;
+      if (DEVIATIONS.has(name)) {
+        if (failure === null) failures.push(`${name}: agrees, but is listed as a deviation`);
+      } else if (failure === null) passed++;
+      else failures.push(`${name}: ${failure}`);
     }
   }
   return { passed, failures };

@@ -6,6 +6,16 @@ export function covers(wide: string, narrow: string): boolean {
   return wide.startsWith('*') && narrow.length > wide.length - 1 && narrow.endsWith(wide.slice(1));
 }
 
+/** Every pattern that covers this one: itself, the wildcards above it, `*`. */
+export function coversOf(pattern: string): string[] {
+  const all = [pattern];
+  const name = pattern.startsWith('*.') ? pattern.slice(2) : pattern;
+  for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1))
+    all.push(`*${name.slice(dot)}`);
+  if (pattern !== '*') all.push('*');
+  return all;
+}
+
 /** The hosts that both name: the narrower pattern, or null. */
 export function intersect(a: string, b: string): string | null {
   if (covers(a, b)) return b;

@@ -69,18 +69,40 @@ const connectionPool = object(
 );
 
 const turns = 'not supported yet: endpoints take turns (ROUND_ROBIN)';
-const loadBalancer = object({
-  simple: optional(
-    warned(
-      enumOf('UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST'),
-      (policy) => (policy === 'ROUND_ROBIN' || policy === 'UNSPECIFIED' ? null : `${policy} is ${turns}`),
+const tableSize = judged(integer({ min: 0 }), (size) =>
+  isPrime(size) && size <= 5_000_011 ? null : `${size} is not a prime number of at most 5000011`,
+);
+const consistentHash = object(
+  { maglev: optional(object({ tableSize: optional(tableSize) })) },
+  { unknownFields: 'allowed' },
+);
+
+function isPrime(n: number): boolean {
+  for (let i = 2; i * i <= n; i++) if (n % i === 0) return false;
+  return n > 1;
+}
+
+const loadBalancer = object(
+  {
+    simple: optional(
+      warned(
+        enumOf('UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST'),
+        (policy) => (policy === 'ROUND_ROBIN' || policy === 'UNSPECIFIED' ? null : `${policy} is ${turns}`),
+      ),
     ),
-  ),
-  consistentHash: ignored(`consistent hashing is ${turns}`),
-  localityLbSetting: ignored(later),
-  warmup: ignored(later),
-  warmupDurationSecs: ignored(later),
-});
+    consistentHash: optional(warned(consistentHash, () => `consistent hashing is ${turns}`)),
+    localityLbSetting: ignored(later),
+    zoneAwareLbSetting: ignored(later),
+    warmup: ignored(later),
+    warmupDurationSecs: ignored(later),
+  },
+  {
+    check: (_, report) => {
+      if (report.has('localityLbSetting') && report.has('zoneAwareLbSetting'))
+        report.error('zoneAwareLbSetting', 'wants either localityLbSetting or zoneAwareLbSetting');
+    },
+  },
+);
 
 /** Anything but DISABLE asks for TLS: sending in the clear instead would give away what it protects. */
 const tls = object(
@@ -109,8 +131,16 @@ const policyFields = {
           minHealthPercent: percent,
           interval: optional(duration),
           baseEjectionTime: optional(duration),
+          consecutiveLocalOriginFailures: optional(integer({ min: 0 })),
+          splitExternalLocalOriginErrors: withDefault(boolean, false),
         },
-        { unknownFields: 'allowed' },
+        {
+          unknownFields: 'allowed',
+          check: (value, report) => {
+            if ((value.consecutiveLocalOriginFailures ?? 0) > 0 && !value.splitExternalLocalOriginErrors)
+              report.error('consecutiveLocalOriginFailures', 'wants splitExternalLocalOriginErrors: true');
+          },
+        },
       ),
       () => later,
     ),

@@ -1,7 +1,7 @@
 // Kong's documents to resources and the hosts they claim.
 import { createHash } from 'node:crypto';
 import type { HostClaim } from '../claims.ts';
-import { covers } from '../host-pattern.ts';
+import { coversOf } from '../host-pattern.ts';
 import type { Problems } from '../problems.ts';
 import type { ResourceSet } from '../resources.ts';
 import type { KongDocument } from '../source/header.ts';
@@ -58,19 +58,26 @@ function claimHosts(
   problems: Problems,
   nameOf: (entry: Entry) => string,
 ): HostClaim[] {
-  const hosts = entries.map(hostsOf);
-  const first = new Map<string, Entry>();
+  const byHost = new Map<string, number[]>();
   entries.forEach((entry, i) => {
-    for (const host of hosts[i]!) if (!first.has(host)) first.set(host, entry);
+    for (const host of new Set(hostsOf(entry))) {
+      const known = byHost.get(host);
+      if (known === undefined) byHost.set(host, [i]);
+      else known.push(i);
+    }
   });
-  return [...first].map(([pattern, { route }]) => ({
-    dialect: 'kong',
-    pattern,
-    name: `host/kong/${pattern}`,
-    routes: entries.filter((_, i) => hosts[i]!.some((host) => covers(host, pattern))).map(nameOf),
-    noRoute: NO_ROUTE,
-    at: problems.locate(route.at, 'hosts'),
-  }));
+  return [...byHost].map(([pattern, [first]]) => {
+    const mine = new Set(coversOf(pattern).flatMap((host) => byHost.get(host) ?? []));
+    const inOrder = [...mine].sort((a, b) => a - b);
+    return {
+      dialect: 'kong',
+      pattern,
+      name: `host/kong/${pattern}`,
+      routes: inOrder.map((i) => nameOf(entries[i]!)),
+      noRoute: NO_ROUTE,
+      at: problems.locate(entries[first!]!.route.at, 'hosts'),
+    };
+  });
 }
 
 const EVERY_HOST: readonly string[] = ['*'];
