@@ -18,7 +18,7 @@ export function navigate(to: string, how: 'push' | 'replace' = 'push'): void {
   window.dispatchEvent(new Event(CHANGED));
 }
 
-export function href(to: string): string {
+function href(to: string): string {
   return `${basePath}${to.replace(/^\//, '')}`;
 }
 

@@ -12,7 +12,7 @@ export interface HistogramJson {
 }
 
 /** One element of an instant vector. Times in seconds. */
-export interface VectorElement {
+interface VectorElement {
   readonly metric: LabelMap;
   readonly value?: readonly [number, string];
   readonly histogram?: readonly [number, HistogramJson];

@@ -183,11 +183,7 @@ export function ConfigCard(props: { gateway: Gateway | null; state: CardState; n
           <Pair name="Listens on">
             <span className="mono">{g.listeners.join(', ') || '-'}</span>
           </Pair>
-          <Pair name="Workers">
-            {g.workers.length === 0
-              ? '-'
-              : `${g.workers.length}, ${printCount(g.workers.reduce((sum, w) => sum + w.connections, 0))} connections`}
-          </Pair>
+          <Pair name="Workers">{describeWorkers(g)}</Pair>
           <Pair name="Routes">{countRoutes(g)}</Pair>
         </dl>
       )}
@@ -202,6 +198,15 @@ function Pair(props: { name: string; children: ReactNode }): ReactNode {
       <dd>{props.children}</dd>
     </div>
   );
+}
+
+/** `2, 245 connections, 1 restart` */
+function describeWorkers(g: Gateway): string {
+  if (g.workers.length === 0) return '-';
+  const connections = g.workers.reduce((sum, w) => sum + w.connections, 0);
+  const restarts = g.workers.reduce((sum, w) => sum + w.restarts, 0);
+  const again = restarts === 0 ? '' : `, ${restarts} restart${restarts === 1 ? '' : 's'}`;
+  return `${g.workers.length}, ${printCount(connections)} connections${again}`;
 }
 
 /** `12: 8 kong, 4 istio` */

@@ -1,8 +1,8 @@
 // The gateway's own account of itself (`/api/v1/munjigi/gateway`), read with defaults for whatever a server leaves out.
 
-export type Health = 'up' | 'down' | 'unknown';
+type Health = 'up' | 'down' | 'unknown';
 
-export interface SplitEndpoint {
+interface SplitEndpoint {
   readonly address: string;
   readonly weight: number;
   readonly health: Health;
@@ -10,7 +10,7 @@ export interface SplitEndpoint {
   readonly since_ms: number | null;
 }
 
-export interface SplitTarget {
+interface SplitTarget {
   readonly cluster: string;
   /** Label of its metrics. */
   readonly upstream: string;
@@ -44,7 +44,17 @@ export interface GatewayEndpoint {
   readonly failures: number;
 }
 
-export interface ConfigProblem {
+interface GatewayWorker {
+  readonly id: string;
+  /** `starting`, `running`, `closed`; '' when not said. */
+  readonly state: string;
+  readonly connections: number;
+  /** How often it was replaced, and why the last time. */
+  readonly restarts: number;
+  readonly lastEnd: string;
+}
+
+interface ConfigProblem {
   readonly severity: 'error' | 'warning';
   /** `file:line:column` as far as known. */
   readonly place: string;
@@ -57,7 +67,7 @@ export interface Gateway {
   readonly listeners: readonly string[];
   readonly routes: readonly GatewayRoute[];
   readonly endpoints: readonly GatewayEndpoint[];
-  readonly workers: readonly { readonly id: string; readonly state: string; readonly connections: number }[];
+  readonly workers: readonly GatewayWorker[];
   readonly problems: readonly ConfigProblem[];
   readonly lastChange: {
     readonly ok: boolean;
@@ -79,11 +89,16 @@ export function readGateway(json: unknown): Gateway {
     ),
     routes,
     endpoints: endpoints.length > 0 ? endpoints : endpointsOf(routes),
-    workers: list(g['workers']).map((w, i) => ({
-      id: text(fields(w)['id']) || String(i),
-      state: text(fields(w)['state']),
-      connections: count(fields(w)['connections']),
-    })),
+    workers: list(g['workers']).map((json, i) => {
+      const w = fields(json);
+      return {
+        id: text(w['id']) || text(w['name']) || text(w['index']) || String(i),
+        state: text(w['state']),
+        connections: count(w['connections']),
+        restarts: count(w['restarts']),
+        lastEnd: text(w['lastEnd']),
+      };
+    }),
     problems: list(g['problems']).map(readProblem),
     lastChange:
       change === null
@@ -204,5 +219,6 @@ function time(json: unknown): number | null {
 }
 
 function health(json: unknown): Health {
-  return json === 'up' || json === 'down' ? json : 'unknown';
+  if (json === 'up' || json === 'healthy') return 'up';
+  return json === 'down' || json === 'unhealthy' ? 'down' : 'unknown';
 }

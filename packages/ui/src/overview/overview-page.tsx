@@ -54,12 +54,15 @@ export function OverviewPage(): ReactNode {
   return (
     <div className="page overview">
       <section className={`headline tone-${head.tone}`} aria-label="State">
-        <div className="headline-state" role="status">
+        <div className="headline-state">
           <span className="headline-icon">
             <Icon name={TONE_ICON[head.tone]} size={22} />
           </span>
           <div>
             <h1>{head.text}</h1>
+            <span className="hidden" role="status">
+              {head.text}
+            </span>
             <p className="dim">{head.detail}</p>
           </div>
         </div>

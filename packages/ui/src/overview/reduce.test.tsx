@@ -152,7 +152,7 @@ describe('troubles', () => {
       endpoints: [{ upstream: 'u', endpoint: '1:2', health: 'down', reason: '', lastFailure_ms: 99 }],
       workers: [
         { id: 0, state: 'running' },
-        { id: 1, state: 'restarting' },
+        { index: 1, name: 'proxy-1', state: 'closed', restarts: 2, lastEnd: 'out of memory' },
       ],
       lastChange: { ok: false, at_ms: 50, version: 8 },
     });
@@ -178,7 +178,7 @@ describe('troubles', () => {
       ['error', 'config', 'b.yaml:3:9', 'x.y: e', null],
       ['error', 'endpoint', 'u 1:2', 'no reason given', 99],
       ['error', 'target', 'p http://h/m', 'refused', 7],
-      ['error', 'worker', 'proxy worker 1', 'restarting', null],
+      ['error', 'worker', 'proxy worker proxy-1', 'closed: out of memory', null],
       ['error', 'alert', 'Slow', 'firing: job=x', null],
       ['warning', 'config', 'a.yaml:3', 'w', null],
       ['warning', 'route', 'r', '2.0 % of its requests fail (5xx)', null],

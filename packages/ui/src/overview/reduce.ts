@@ -235,12 +235,13 @@ export function troublesOf(
     });
   }
   for (const w of gateway?.workers ?? []) {
-    if (w.state === '' || /^(running|ready|up|ok|serving)$/i.test(w.state)) continue;
+    if (w.state === '' || w.state === 'running') continue;
     out.push({
-      severity: 'error',
+      // One that starts is on its way; any other state is an end.
+      severity: w.state === 'starting' ? 'warning' : 'error',
       kind: 'worker',
       what: `proxy worker ${w.id}`,
-      why: w.state,
+      why: w.lastEnd === '' ? w.state : `${w.state}: ${w.lastEnd}`,
       since_ms: null,
     });
   }
@@ -295,7 +296,7 @@ export function downSince(data: QueryData | null, grid: Traffic['grid']): Map<st
 }
 
 /** What tells targets apart: their job and instance. */
-export function targetKey(labels: LabelMap): string {
+function targetKey(labels: LabelMap): string {
   return `${labels['job'] ?? ''}\n${labels['instance'] ?? ''}`;
 }
 
@@ -316,7 +317,12 @@ export function headline(troubles: readonly Trouble[], known: boolean): { tone: 
 }
 
 export function routeTitle(row: { readonly name: string; readonly service: string }): string {
-  return row.name === '' ? '(no route)' : row.name;
+  return isStray(row.name) ? '(no route)' : row.name;
+}
+
+/** Requests that no route took, or that the data plane's table of counters had no room for. */
+export function isStray(name: string): boolean {
+  return name === '' || name === '_other';
 }
 
 function keyOf(service: string, route: string): string {

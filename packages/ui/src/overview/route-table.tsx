@@ -2,7 +2,15 @@
 import type { ReactNode } from 'react';
 import { printLatency, printPercent, printRate } from '../number.ts';
 import { Link, queryLink } from '../router.tsx';
-import { ERRORS_BAD, ERRORS_WARN, routeExprs, routeTitle, type RouteRow, type SplitShare } from './reduce.ts';
+import {
+  ERRORS_BAD,
+  ERRORS_WARN,
+  isStray,
+  routeExprs,
+  routeTitle,
+  type RouteRow,
+  type SplitShare,
+} from './reduce.ts';
 import { emptyText, type CardState } from './cards.tsx';
 import { Sparkline } from './sparkline.tsx';
 
@@ -70,7 +78,7 @@ function Row(props: { row: RouteRow; window_s: number }): ReactNode {
           .join('\n')}
       >
         <Link to={queryLink(exprs.rate)}>{routeTitle(row)}</Link>
-        {row.service !== '' && row.service !== row.name ? (
+        {row.service !== '' && row.service !== row.name && !isStray(row.name) ? (
           <span className="dim route-service">{row.service}</span>
         ) : null}
         <span className="route-match mono dim">{matchText(row)}</span>
@@ -169,6 +177,6 @@ function errorTone(share: number | null): 'ok' | 'warning' | 'error' {
 
 function matchText(row: RouteRow): string {
   const [first, ...others] = row.routes;
-  if (first === undefined) return row.name === '' ? 'requests that match no route' : 'no longer configured';
+  if (first === undefined) return isStray(row.name) ? 'requests that match no route' : 'no longer configured';
   return others.length === 0 ? first.match : `${first.match} and ${others.length} more`;
 }

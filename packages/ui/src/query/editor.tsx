@@ -16,9 +16,9 @@ import { EditorState, Prec, type Extension } from '@codemirror/state';
 import { EditorView, keymap, placeholder } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import { PromQLExtension } from '@prometheus-io/codemirror-promql';
-import { useEffect, useRef, type ReactNode } from 'react';
+import { useEffect, useLayoutEffect, useRef, type ReactNode } from 'react';
 import { basePath } from '../browser.ts';
-import { FOCUS_EDITOR } from '../shell/focus-editor.ts';
+import { onEditorWish } from '../shell/focus-editor.ts';
 import type { EditorProps } from './editor-slot.tsx';
 import { diagnose } from './own-parser.ts';
 
@@ -48,7 +48,8 @@ export function Editor(props: EditorProps): ReactNode {
     latest.current = props;
   });
 
-  useEffect(() => {
+  // Before the paint, and gone at once when the page goes: a wish for the cursor must not reach an editor that nobody sees.
+  useLayoutEffect(() => {
     if (holder.current === null) return undefined;
     const promql = new PromQLExtension();
     promql.activateLinter(false);
@@ -71,13 +72,9 @@ export function Editor(props: EditorProps): ReactNode {
       }),
     });
     view.current = editor;
-    const focus = (): void => editor.focus();
-    window.addEventListener(FOCUS_EDITOR, focus);
-    if (document.activeElement === null || document.activeElement === document.body) {
-      if (latest.current.value === '') editor.focus();
-    }
+    const endWishes = onEditorWish(() => editor.focus());
     return (): void => {
-      window.removeEventListener(FOCUS_EDITOR, focus);
+      endWishes();
       promql.destroy();
       editor.destroy();
       view.current = null;

@@ -1,6 +1,6 @@
 // One panel: the expression, how it is shown, what came of it.
 import { ActionIcon, Button, Menu, SegmentedControl } from '@mantine/core';
-import { useEffect, useId, useState, type ReactNode } from 'react';
+import { useEffect, useState, type ReactNode } from 'react';
 import { printElapsed, printDuration } from '../duration.ts';
 import { Icon } from '../icons.tsx';
 import { printCount } from '../number.ts';
@@ -31,7 +31,6 @@ export function QueryPanel(props: {
   const [explorer, setExplorer] = useState(false);
   const canFormat = useFormatter();
   const { state, cancel } = useRun(panel, props.run);
-  const resultId = useId();
   useEffect(() => setDraft(panel.expr), [panel.expr]);
 
   const runWith = (expr: string): void => onChange({ ...panel, expr }, true);
@@ -117,12 +116,7 @@ export function QueryPanel(props: {
         )}
         <Stats state={state} />
       </div>
-      <div
-        id={resultId}
-        className={`panel-result${loading ? ' is-loading' : ''}`}
-        aria-busy={loading}
-        aria-live="polite"
-      >
+      <div className={`panel-result${loading ? ' is-loading' : ''}`} aria-busy={loading}>
         <Result state={state} panel={panel} onZoom={(range_ms, end_ms) => change({ range_ms, end_ms })} />
       </div>
       <MetricExplorer
@@ -208,7 +202,7 @@ function Notes(props: { kind: 'warning' | 'info'; title: string; lines: readonly
 
 function Stats(props: { state: RunState }): ReactNode {
   const { state } = props;
-  if (state.kind !== 'done') return <span className="stats dim" />;
+  if (state.kind !== 'done') return <span className="stats dim" role="status" />;
   const { outcome } = state;
   const parts = [
     `${printCount(outcome.series)} series`,
@@ -217,7 +211,11 @@ function Stats(props: { state: RunState }): ReactNode {
       : []),
     printElapsed(outcome.reply.elapsed_ms),
   ];
-  return <span className="stats dim">{parts.join(' · ')}</span>;
+  return (
+    <span className="stats dim" role="status">
+      {parts.join(' · ')}
+    </span>
+  );
 }
 
 function HistoryMenu(props: { history: readonly string[]; onPick: (expr: string) => void }): ReactNode {

@@ -8,7 +8,7 @@ import { stepOf } from '../step.ts';
 import type { PanelState } from './panel-url.ts';
 
 /** The grid of a range query, in seconds. */
-export interface Grid {
+interface Grid {
   readonly start_s: number;
   readonly end_s: number;
   readonly step_s: number;

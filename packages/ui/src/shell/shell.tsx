@@ -9,14 +9,14 @@ import {
   type MantineColorScheme,
 } from '@mantine/core';
 import { useEffect, useRef, useState, type ReactNode } from 'react';
-import { after, every, now_ms } from '../browser.ts';
+import { every, now_ms } from '../browser.ts';
 import { retryNow, useContact } from '../connection.ts';
 import { printAgo } from '../duration.ts';
 import { Icon, type IconName } from '../icons.tsx';
 import { printClock } from '../instant.ts';
 import { Link, navigate, usePlace } from '../router.tsx';
 import { useSettings } from '../settings.tsx';
-import { FOCUS_EDITOR } from './focus-editor.ts';
+import { wishForEditor } from './focus-editor.ts';
 import { pressKey, SHORTCUTS, type Command, type Typed } from './shortcuts.ts';
 
 const PAGES: readonly { path: string; text: string; icon: IconName }[] = [
@@ -186,8 +186,7 @@ function runCommand(command: Command, showHelp: () => void): void {
       return;
     case 'editor':
       if (!/\/(query|graph)\/?$/.test(window.location.pathname)) navigate('/query');
-      // The editor may still be loading: it also looks at this when it is ready.
-      after(0, () => window.dispatchEvent(new Event(FOCUS_EDITOR)));
+      wishForEditor();
       return;
     case 'overview':
     case 'query':

@@ -1,6 +1,6 @@
 // What the mock server knows: series whose values are formulas of time, so that every run and every reload shows the same.
 
-export interface MockSeries {
+interface MockSeries {
   readonly labels: Readonly<Record<string, string>>;
   /** Value at a time in seconds. */
   readonly at: (t_s: number) => number;

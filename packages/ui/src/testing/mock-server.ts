@@ -8,7 +8,7 @@ import { compileMock, MockQueryError } from './mock-eval.ts';
 
 /** healthy; trouble: some things are broken; empty: nothing is there; failing: the API answers errors; slow: answers take 1.5 s; down:
  *  connections are cut. */
-export type MockMode = 'healthy' | 'trouble' | 'empty' | 'failing' | 'slow' | 'down';
+type MockMode = 'healthy' | 'trouble' | 'empty' | 'failing' | 'slow' | 'down';
 
 export interface MockServer {
   readonly url: string;

@@ -127,6 +127,9 @@ class Walk {
       await page.keyboard.press('g');
       await page.keyboard.press('q');
       await page.locator('.cm-content').waitFor();
+      await page.keyboard.press('g');
+      await page.keyboard.press('o');
+      await page.getByRole('heading', { name: 'Routes' }).waitFor();
       await page.keyboard.press('/');
       await until(page, `document.activeElement.classList.contains('cm-content')`);
       await page.keyboard.type(this.#o.typed, { delay: 15 });
