@@ -17,7 +17,7 @@ import { decodeXor } from './xor-decode.ts';
 
 export function openChunkReader(): ChunkReader {
   const scratch = newColumn(256);
-  /** Sources of the samples in the column, kept while chunks overlap. */
+  /** The selection that `pages` are the arenas of. */
   let of: Selection | null = null;
   let pages: Uint8Array[] = [];
 
@@ -65,10 +65,11 @@ function decodeChunk(c: ChunkTable, k: number, pages: readonly Uint8Array[], int
   const encoding = c.encoding[k]!;
   const page = pages[c.arena[k]!]!;
   if (into.t.length < into.n + n) growColumn(into, into.n + n);
-  if (encoding === ENCODING.xor) decodeXor(page, c.offset[k]!, n, into.t, into.bits, into.n);
-  else if (encoding === ENCODING.plain) decodePlain(page, c.offset[k]!, n, into);
+  if (encoding === ENCODING.xor) {
+    decodeXor(page, c.offset[k]!, n, into.t, into.bits, into.n);
+    into.n += n;
+  } else if (encoding === ENCODING.plain) into.n += decodePlain(page, c.offset[k]!, n, into);
   else throw new StorageError('EFORMAT', `chunk encoding ${encoding} cannot be read yet`, false);
-  into.n += n;
 }
 
 function mergeSeries(

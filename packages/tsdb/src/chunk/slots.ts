@@ -3,18 +3,24 @@
 // open, so a slot that is given up is retired first and free only once nobody can still read it (see leases.ts).
 
 export const PAGE_BYTES: number = 16 * 1024 * 1024;
+/** The first page is smaller, so that a small head is cheap to make. */
+export const FIRST_PAGE_BYTES: number = 1024 * 1024;
 export const UNIT_BYTES = 32;
 export const NO_SLOT = 0xffffffff;
 /** A chunk holds at most 1024 bytes and the room that the encoder asks for. */
 export const MAX_SLOT_UNITS = 33;
 
 const UNITS_PER_PAGE = PAGE_BYTES / UNIT_BYTES;
+
 /** A page's last unit is never handed out: decoders look a few bytes ahead. */
-const USABLE_UNITS = UNITS_PER_PAGE - 1;
+function usableUnits(bytes: number): number {
+  return bytes / UNIT_BYTES - 1;
+}
 
 export interface SlotPages {
   readonly buffers: SharedArrayBuffer[];
   readonly bytes: Uint8Array[];
+  pageBytes(): number;
   /** Units handed out and not freed (retired ones count). */
   usedUnits(): number;
   freeUnits(): number;
@@ -50,9 +56,10 @@ export function newSlotPages(maxPages: number): SlotPages {
     if (next + units > end) {
       if (end > next) release(next, end - next);
       if (buffers.length >= maxPages) return NO_SLOT;
-      const buffer = new SharedArrayBuffer(PAGE_BYTES);
+      const size = buffers.length === 0 ? FIRST_PAGE_BYTES : PAGE_BYTES;
+      const buffer = new SharedArrayBuffer(size);
       next = buffers.length * UNITS_PER_PAGE;
-      end = next + USABLE_UNITS;
+      end = next + usableUnits(size);
       buffers.push(buffer);
       bytes.push(new Uint8Array(buffer));
     }
@@ -86,9 +93,10 @@ export function newSlotPages(maxPages: number): SlotPages {
   return {
     buffers,
     bytes,
+    pageBytes: () => buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0),
     usedUnits: () => used,
     freeUnits: () => freed,
-    roomUnits: () => (maxPages - buffers.length) * USABLE_UNITS + (end - next),
+    roomUnits: () => (maxPages - buffers.length) * usableUnits(PAGE_BYTES) + (end - next),
     alloc(units): number {
       let slot = NO_SLOT;
       if (free[units]!.n > 0) {

@@ -2,7 +2,7 @@
 import { labelsFromObject, type MetricFamily, type MetricType } from '@munjigi/model';
 import { chunkCount } from './status.ts';
 import type { HeadState } from './state.ts';
-import { PAGE_BYTES, UNIT_BYTES } from '../chunk/slots.ts';
+import { UNIT_BYTES } from '../chunk/slots.ts';
 import type { WalLog } from '../wal/log.ts';
 import type { Replayed } from '../wal/replay.ts';
 
@@ -111,12 +111,7 @@ export function headFamilies(
       state.slots.usedUnits() * UNIT_BYTES,
       'Bytes of chunk slots in use.',
     ],
-    [
-      'munjigi_tsdb_chunk_page_bytes',
-      'gauge',
-      state.slots.buffers.length * PAGE_BYTES,
-      'Bytes of chunk pages.',
-    ],
+    ['munjigi_tsdb_chunk_page_bytes', 'gauge', state.slots.pageBytes(), 'Bytes of chunk pages.'],
     ['prometheus_tsdb_symbol_table_size_bytes', 'gauge', state.symbols.bytes(), 'Bytes of label texts.'],
     [
       'prometheus_tsdb_wal_corruptions_total',

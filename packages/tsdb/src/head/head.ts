@@ -17,12 +17,11 @@ import { newQuerier } from './querier.ts';
 import { tableBytes } from './series.ts';
 import { newHeadState, oldestValid, type HeadState } from './state.ts';
 import { sweep } from './sweep.ts';
-import { PAGE_BYTES, UNIT_BYTES } from '../chunk/slots.ts';
+import { UNIT_BYTES } from '../chunk/slots.ts';
 import type { PlantedFaults } from '../faults.ts';
 import { checkpoint } from '../wal/checkpoint.ts';
 import { newWalLog, type WalLog } from '../wal/log.ts';
 import { replay, type Replayed, type ReplayStatus } from '../wal/replay.ts';
-import { listWal, segmentName } from '../wal/segments.ts';
 
 export interface HeadOptions {
   /** The data folder; the log lies in `wal/` below it. */
@@ -120,6 +119,7 @@ export async function openHead(env: HeadEnv, options: HeadOptions): Promise<Head
   const { files } = env;
   const o = { ...DEFAULTS, faults: {}, ...options };
   const dir = `${o.path}/wal`;
+  const made = missingFolders(files, o.path);
   files.makeDir(o.path);
   const lock = files.lock(`${o.path}/munjigi.lock`);
   if (lock === null)
@@ -130,6 +130,8 @@ export async function openHead(env: HeadEnv, options: HeadOptions): Promise<Head
     );
   try {
     files.makeDir(dir);
+    for (const folder of made) await files.syncDir(folder);
+    await files.syncDir(o.path);
     const state = newHeadState(env.clock, o);
     const status: ReplayStatus = { min: 0, max: 0, current: 0, state: 'waiting' };
     const replayed = await replay(env, state, {
@@ -155,6 +157,19 @@ export async function openHead(env: HeadEnv, options: HeadOptions): Promise<Head
     lock.release();
     throw error;
   }
+}
+
+/** The folders in which something must be made before `path` is there, innermost last. */
+function missingFolders(files: Files, path: string): string[] {
+  const parents: string[] = [];
+  for (let at = path; files.stat(at) === null;) {
+    const slash = at.lastIndexOf('/');
+    const parent = slash < 0 ? '.' : slash === 0 ? '/' : at.slice(0, slash);
+    parents.unshift(parent);
+    if (slash <= 0) break;
+    at = parent;
+  }
+  return parents;
 }
 
 /** A head without a folder: for tests, and for data that need not last. */
@@ -288,7 +303,7 @@ function headStats(state: HeadState): HeadStats {
       postings: postingsBytes(state.postings),
       symbols: state.symbols.bytes() + 20 * state.symbols.count(),
       chunks: state.slots.usedUnits() * UNIT_BYTES,
-      pages: state.slots.buffers.length * PAGE_BYTES,
+      pages: state.slots.pageBytes(),
     },
     openQueriers: state.leases.openCount(),
     retiredSlots: state.leases.retiredCount(),
@@ -306,11 +321,4 @@ function sayReplayed(log: EnvLog, path: string, r: Replayed): void {
     log.warn('samples of unknown series were left out', { path, samples: r.unknownSeries });
   for (const [type, records] of r.skipped)
     log.warn('records of a kind that this version does not keep were left out', { path, type, records });
-}
-
-/** Bytes of the segments on disk. */
-export function walBytes(files: Files, dir: string): number {
-  let bytes = 0;
-  for (const n of listWal(files, dir).segments) bytes += files.stat(`${dir}/${segmentName(n)}`)?.size ?? 0;
-  return bytes;
 }

@@ -11,6 +11,8 @@ import {
 
 /** A label name or value longer than this is refused. */
 export const MAX_SYMBOL_BYTES: number = 1024 * 1024;
+/** Bytes of a table's first pages; they are copied to larger ones until they have the full size. */
+const FIRST_PAGE_BYTES: number = 64 * 1024;
 export const NO_SYMBOL = 0xffffffff;
 
 export interface SymbolTable {
@@ -37,7 +39,7 @@ export function newSymbolTable(table: number): SymbolTable {
   const dataBytes: Uint8Array[] = [];
   let count = 0;
   let used = 0;
-  let next = SYMBOL_PAGE_BYTES;
+  let next = 0;
   let slots = new Uint32Array(1024);
   let hashes = new Uint32Array(512);
   let scratch = new Uint8Array(1024);
@@ -82,24 +84,47 @@ export function newSymbolTable(table: number): SymbolTable {
   }
 
   function store(length: number): void {
-    if (next + 4 + length > SYMBOL_PAGE_BYTES) {
-      data.push(new SharedArrayBuffer(SYMBOL_PAGE_BYTES));
-      dataBytes.push(new Uint8Array(data.at(-1)!));
+    const need = 4 + length;
+    if (data.length === 0 || next + need > SYMBOL_PAGE_BYTES) {
+      addPage(data, pageBytes(data.length === 0, need));
       next = 0;
-    }
-    if (count % SYMBOLS_PER_INDEX_PAGE === 0) {
-      index.push(new SharedArrayBuffer(SYMBOL_PAGE_BYTES));
-      indexWords.push(new Uint32Array(index.at(-1)!));
-    }
+    } else if (next + need > data.at(-1)!.byteLength) growPage(data, pageBytes(true, next + need));
+    const entry = (count % SYMBOLS_PER_INDEX_PAGE) * 2;
+    if (entry === 0) addPage(index, index.length === 0 ? FIRST_PAGE_BYTES : SYMBOL_PAGE_BYTES);
+    else if (entry * 4 === index.at(-1)!.byteLength) growPage(index, 2 * entry * 4);
     const bytes = dataBytes.at(-1)!;
     for (let k = 0; k < 4; k++) bytes[next + k] = length >>> (8 * k);
     bytes.set(scratch.subarray(0, length), next + 4);
     const words = indexWords.at(-1)!;
-    const entry = (count % SYMBOLS_PER_INDEX_PAGE) * 2;
     words[entry] = data.length - 1;
     words[entry + 1] = next;
-    next += 4 + length;
-    used += 4 + length;
+    next += need;
+    used += need;
+  }
+
+  function pageBytes(first: boolean, need: number): number {
+    let size = first ? FIRST_PAGE_BYTES : SYMBOL_PAGE_BYTES;
+    while (size < need) size *= 2;
+    return size;
+  }
+
+  function addPage(pages: SharedArrayBuffer[], size: number): void {
+    pages.push(new SharedArrayBuffer(size));
+    look(pages);
+  }
+
+  /** A larger copy takes the place of the last page; who holds the old one finds in it all that it was told of. */
+  function growPage(pages: SharedArrayBuffer[], size: number): void {
+    const larger = new SharedArrayBuffer(size);
+    new Uint8Array(larger).set(new Uint8Array(pages.at(-1)!));
+    pages[pages.length - 1] = larger;
+    look(pages);
+  }
+
+  function look(pages: SharedArrayBuffer[]): void {
+    const last = pages.length - 1;
+    if (pages === data) dataBytes[last] = new Uint8Array(pages[last]!);
+    else indexWords[last] = new Uint32Array(pages[last]!);
   }
 
   return {

@@ -37,7 +37,8 @@ export interface WalReader {
   close(): void;
 }
 
-const BUFFER_BYTES = 32 * WAL_PAGE_BYTES;
+/** Read at once; a multiple of the page. */
+const BUFFER_BYTES: number = 32 * WAL_PAGE_BYTES;
 
 export function newWalReader(
   files: Files,
@@ -45,8 +46,8 @@ export function newWalReader(
   segments: readonly number[],
   checkSums: boolean = true,
 ): WalReader {
-  const buffer = new Uint8Array(BUFFER_BYTES);
-  let assembled = new Uint8Array(64 * 1024);
+  let buffer = new Uint8Array(0);
+  let assembled = new Uint8Array(0);
   let file: File | null = null;
   let index = -1;
   // The buffer holds bytes [base, base + size) of the segment; `at` is the next byte in it; the last complete record ended at `good`.
@@ -59,8 +60,8 @@ export function newWalReader(
     base += size;
     at = 0;
     size = 0;
-    while (size < BUFFER_BYTES) {
-      const n = file!.read(buffer, size, BUFFER_BYTES, base + size);
+    while (size < buffer.length) {
+      const n = file!.read(buffer, size, buffer.length, base + size);
       if (n === 0) break;
       size += n;
     }
@@ -73,11 +74,16 @@ export function newWalReader(
     file = null;
     index++;
     if (index >= segments.length) return false;
-    if (index > 0 && segments[index] !== segments[index - 1]! + 1) {
-      fail(`segment ${segmentName(segments[index - 1]! + 1)} is missing`, 0);
+    const expected = index > 0 ? segments[index - 1]! + 1 : segments[index]!;
+    if (segments[index] !== expected) {
+      const reason = `segment ${segmentName(expected)} is missing`;
+      reader.corruption = { segment: expected, offset: 0, reason, unreadable: false };
       return false;
     }
     file = files.open(`${dir}/${segmentName(segments[index]!)}`, 'r');
+    const pages = Math.max(1, Math.ceil(file.size() / WAL_PAGE_BYTES));
+    if (buffer.length < BUFFER_BYTES && buffer.length < pages * WAL_PAGE_BYTES)
+      buffer = new Uint8Array(Math.min(BUFFER_BYTES, pages * WAL_PAGE_BYTES));
     base = 0;
     size = 0;
     at = 0;

@@ -97,35 +97,29 @@ export async function replay(
     o.onProgress(status);
   });
   bytes += reader.position;
-  let last = segments.at(-1) ?? found.checkpoint;
   if (corruption !== null) {
     refuseUnreadable(o.dir, corruption);
     const later = segments.filter((n) => n > corruption.segment);
     const what =
       later.length === 0
         ? 'the end of the log was cut off there'
-        : `it and ${later.length} later segments were dropped`;
+        : `the rest of it and ${later.length} later segments were dropped`;
     problems.push(dropped(o.dir, corruption, what));
-    if (o.faults.noTailTruncate !== true) {
-      await repair(files, o.dir, corruption, later);
-      last = corruption.segment;
-      for (const n of later) segmentMaxt.delete(n);
-    }
+    if (o.faults.noTailTruncate !== true) await repair(files, o.dir, corruption, later);
   }
-  await syncSegments(
-    files,
-    o,
-    segments.filter((n) => n <= last),
-  );
+  const left = listWal(files, o.dir).segments;
+  for (const n of segmentMaxt.keys()) if (!left.includes(n)) segmentMaxt.delete(n);
+  await syncSegments(files, o, left);
   for (const problem of problems) env.log.warn(problem.message, { file: problem.file });
   if (problems.length > 0) state.counters.walCorruptions++;
   status.current = status.max;
   status.state = 'done';
   o.onProgress(status);
-  const lastFile = files.stat(`${o.dir}/${segmentName(last)}`);
+  const last = left.at(-1);
+  const empty = last !== undefined && files.stat(`${o.dir}/${segmentName(last)}`)?.size === 0;
   return {
     // An empty last segment is used again.
-    nextSegment: lastFile !== null && lastFile.size === 0 ? last : last + 1,
+    nextSegment: empty ? last : (last ?? found.checkpoint) + 1,
     segmentMaxt,
     samples: into.samples,
     unknownSeries: into.unknownSeries,

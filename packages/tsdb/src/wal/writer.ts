@@ -119,11 +119,18 @@ export function newWalWriter(env: { files: Files; clock: Clock }, options: WalWr
   function writeLater(): void {
     const copy = out.b.slice(0, out.n);
     const [target, at] = [file, position];
-    env.clock.after(1, () => target.write(copy, 0, copy.length, at));
+    env.clock.after(1, () => {
+      try {
+        target.write(copy, 0, copy.length, at);
+      } catch (error) {
+        if (!(error instanceof EnvError)) throw error;
+      }
+    });
   }
 
   async function sync(): Promise<void> {
     const upTo = written;
+    const current = file;
     const earlier = unsynced;
     const folder = folderChanged;
     unsynced = [];
@@ -132,7 +139,7 @@ export function newWalWriter(env: { files: Files; clock: Clock }, options: WalWr
       if (faults.noFsync !== true) {
         // In order, so that a later segment never outlives an earlier one that was not finished.
         for (const old of earlier) await old.sync();
-        await file.sync();
+        await current.sync();
         if (folder) await files.syncDir(dir);
       }
     } catch (error) {
