@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { errorReply } from '@munjigi/query';
 import { createApi } from './api.ts';
 import type { ApiDeps } from './deps.ts';
 import { bodyText, fakeDeps, NOW_MS, request } from './testing/fake-deps.ts';
@@ -166,6 +167,7 @@ const ASKED: readonly (readonly [line: string, asked: object])[] = [
     'GET /api/v1/query_exemplars?query=up&start=1&end=2',
     { kind: 'exemplars', query: 'up', mint: 1000, maxt: 2000 },
   ],
+  ['GET /federate?match[]=up&match[]=down', { kind: 'federate', match: ['up', 'down'], time_ms: NOW_MS }],
   ['GET /api/v1/format_query?query=up', { kind: 'format', query: 'up' }],
   ['GET /api/v1/parse_query?query=up', { kind: 'parse', query: 'up' }],
   [
@@ -198,7 +200,8 @@ const ASKED: readonly (readonly [line: string, asked: object])[] = [
 test.for(ASKED)('%s', async ([line, asked]) => {
   const deps = fakeDeps();
   const response = await createApi(deps)(request(line));
-  expect([response.status, response.headers['content-type']]).toEqual([200, 'application/json']);
+  const type = line.startsWith('GET /api') ? 'application/json' : 'text/plain; version=0.0.4; charset=utf-8';
+  expect([response.status, response.headers['content-type']]).toEqual([200, type]);
   expect(deps.asked).toEqual([asked]);
 });
 
@@ -243,6 +246,20 @@ const REPLIES: readonly (readonly [
       headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
       body: 'up_total{a="b"} 3\nup_total{a="c"} 4\n',
     },
+  ],
+  [
+    'federation that is refused',
+    'GET /federate?match[]={',
+    {},
+    { status: 400, body: 'no selector' },
+    REFUSING(),
+  ],
+  [
+    'federation while not ready',
+    'GET /federate?match[]=up',
+    {},
+    { status: 503, body: 'WAL segment' },
+    NOT_READY(),
   ],
   ['version', 'GET /version', {}, { status: 200, body: '"goVersion"' }],
   ['reload by GET', 'GET /-/reload', {}, { status: 405, headers: { allow: 'POST, PUT' } }],
@@ -380,6 +397,12 @@ test.for(REPLIES)('%s', async ([, line, headers, want, changes]) => {
 
 function NOT_READY(): Partial<ApiDeps> {
   return { ready: () => ({ ready: false, reason: 'reading WAL segment 3 of 9' }) };
+}
+
+function REFUSING(): Partial<ApiDeps> {
+  return {
+    query: { query: () => Promise.resolve(errorReply({ errorType: 'bad_data', message: 'no selector' })) },
+  };
 }
 
 function FAILING(): Partial<ApiDeps> {

@@ -1,4 +1,4 @@
-// /-/healthy, /-/ready, /-/reload, /metrics, /version: for probes, scrapers and operators. Plain text.
+// /-/healthy, /-/ready, /-/reload, /metrics, /federate, /version: for probes, scrapers and operators. Plain text.
 import type { HttpRequest, HttpResponse } from '@munjigi/env';
 import { CONTENT_TYPE_TEXT, writeText } from '@munjigi/exposition';
 import { printProblem, type MetricFamily } from '@munjigi/model';
@@ -20,6 +20,8 @@ export function lifecycle(deps: ApiDeps, r: HttpRequest): HttpResponse | Promise
       return r.method === 'POST' || r.method === 'PUT' ? reload(deps, r) : only('POST, PUT');
     case '/metrics':
       return reads ? metrics(deps) : only('GET, HEAD');
+    case '/federate':
+      return reads ? federate(deps, r) : only('GET, HEAD');
     case '/version':
       return reads ? finishedJson(200, JSON.stringify(deps.buildInfo)) : only('GET, HEAD');
     default:
@@ -45,6 +47,15 @@ function groupFamilies(families: readonly MetricFamily[]): Iterable<MetricFamily
     byName.set(family.name, { ...(known ?? family), samples });
   }
   return byName.values();
+}
+
+async function federate(deps: ApiDeps, { params, signal }: HttpRequest): Promise<HttpResponse> {
+  const { ready, reason } = deps.ready();
+  if (!ready) return text(503, `Munjigi is not ready: ${reason}\n`);
+  const request = { kind: 'federate', match: params.getAll('match[]'), time_ms: deps.clock.now() } as const;
+  const { status, body, error } = await deps.query.query(request, signal);
+  if (error !== null) return text(status, `${error.message}\n`);
+  return { status, headers: { 'content-type': CONTENT_TYPE_TEXT }, body };
 }
 
 async function reload(deps: ApiDeps, r: HttpRequest): Promise<HttpResponse> {

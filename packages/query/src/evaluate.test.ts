@@ -224,6 +224,40 @@ test.for<
   expect(STORE.open).toBe(0);
 });
 
+test('a long list of series is read and written in pieces', async () => {
+  const names = Array.from({ length: 12_001 }, (_, i) => ({
+    __name__: 'many',
+    i: String(i).padStart(5, '0'),
+  }));
+  const store = plainStorage(names.map((labels) => ({ labels, t: [1000], v: [1] })));
+  const request: QueryRequest = { kind: 'series', match: ['many'], ...EVER };
+  const { body } = await queryLocal(clock, store, store.reader, request);
+  expect(JSON.parse(new TextDecoder().decode(body))).toEqual({ status: 'success', data: names });
+});
+
+test('federation: the newest samples as text, each series once', async () => {
+  const store = plainStorage([
+    { labels: { __name__: 'b', q: 'a"\\\n' }, t: [1000, 2500], v: [1, 2] },
+    { labels: { __name__: 'a', job: 'x' }, t: [2000], v: [Infinity] },
+    { labels: { __name__: 'a.b', 'x.y': 'z' }, t: [2000], v: [0.5] },
+    { labels: { __name__: 'old' }, t: [-400_000], v: [1] },
+    { labels: { job: 'x', q: 'no name' }, t: [2000], v: [1] },
+  ]);
+  const request: QueryRequest = { kind: 'federate', match: ['{__name__=~".+"}', '{job="x"}'], time_ms: 3000 };
+  const { status, body } = await queryLocal(clock, store, store.reader, request);
+  expect(status).toBe(200);
+  expect(new TextDecoder().decode(body).split('\n')).toEqual([
+    '# TYPE a untyped',
+    'a{job="x"} +Inf 2000',
+    '# TYPE "a.b" untyped',
+    '{"a.b","x.y"="z"} 0.5 2000',
+    '# TYPE b untyped',
+    'b{q="a\\"\\\\\\n"} 2 2500',
+    '',
+  ]);
+  expect(store.open).toBe(0);
+});
+
 test('stats say what it took', async () => {
   const [, reply] = await ask({ ...AT_100, query: 'sum(rate(c_total[30s]))', stats: 'true' });
   expect(reply).toMatchObject({

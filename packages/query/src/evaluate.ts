@@ -11,8 +11,10 @@ import {
   type Expr,
   type MatrixResult,
   type Plan,
+  type QueryIO,
 } from '@munjigi/promql';
 import { exprJson } from './expr-json.ts';
+import { federate } from './federate.ts';
 import { createFragmentIO, newTally, type Peer } from './fragment-io.ts';
 import { answerLabels, parseQuery } from './label-query.ts';
 import {
@@ -58,12 +60,21 @@ export async function answer(
       case 'instant':
       case 'range':
         return await evaluate(request, budget, queued_ms, evaluator);
+      case 'federate': {
+        const { match, time_ms } = request;
+        const ran = await withFragments(evaluator, budget, (io) =>
+          federate(match, time_ms, evaluator.lookback_ms, io),
+        );
+        return { status: 200, body: ran.value, error: null, cost: ran.cost };
+      }
       case 'format':
         return textual(JSON.stringify(printExpr(parseQuery(request.query))));
       case 'parse':
         return textual(JSON.stringify(exprJson(parseQuery(request.query))));
-      default:
-        return await answerLabels(request, evaluator.querier);
+      default: {
+        const { querier, symbols, turns } = evaluator;
+        return await answerLabels(request, { querier, symbols, pause: turns.pause });
+      }
     }
   } catch (error) {
     const { errorType, message } = describe(error as Error);
@@ -77,49 +88,53 @@ function textual(json: string): QueryReply {
   return { status: 200, body: successBody(json, [], []), error: null, cost: NO_COST };
 }
 
+/** Runs `work` on fragments, with a lease that ends with it, and says what it took. */
+async function withFragments<T>(
+  evaluator: Evaluator,
+  budget: Budget,
+  work: (io: QueryIO) => Promise<T>,
+): Promise<{ value: T; cost: QueryCost; warnings: string[] }> {
+  const { clock, turns, reader, symbols, peers } = evaluator;
+  const tally = newTally();
+  const querier = evaluator.querier((bytes) => (tally.copiedBytes += bytes));
+  try {
+    const begin = clock.monotonic();
+    const context = { querier, reader, symbols, budget, pause: turns.pause, peers };
+    const value = await work(createFragmentIO(context, tally));
+    const { warnings, ...counts } = tally;
+    const cost = { prepare_ms: 0, evaluate_ms: clock.monotonic() - begin, ...counts };
+    return { value, cost, warnings: [...warnings] };
+  } finally {
+    querier.close();
+  }
+}
+
 async function evaluate(
   request: EvaluationRequest,
   budget: Budget,
   queued_ms: number,
   evaluator: Evaluator,
 ): Promise<QueryReply> {
-  const { clock, turns, reader, symbols, peers } = evaluator;
+  const { clock, turns } = evaluator;
   const begin = clock.monotonic();
-  const expr = parseQuery(request.query);
-  const planned = planFor(request, expr, evaluator);
-  const tally = newTally();
-  const querier = evaluator.querier((bytes) => (tally.copiedBytes += bytes));
-  try {
-    const prepared = clock.monotonic();
-    const context = { querier, reader, symbols, budget, pause: turns.pause, peers };
-    const result = await execute(planned, createFragmentIO(context, tally));
-    const evaluated = clock.monotonic();
-    const peak = Atomics.load(budget.state, BUDGET.samples);
-    const cost: QueryCost = {
-      prepare_ms: prepared - begin,
-      evaluate_ms: evaluated - prepared,
-      samplesRead: tally.samplesRead,
-      seriesTouched: tally.seriesTouched,
-      copiedBytes: tally.copiedBytes,
-      shares: tally.shares,
-      sharesElsewhere: tally.sharesElsewhere,
-    };
-    // After the stats are written: what copying rows to writers costs is counted by the pool alone.
-    let written = 0;
-    const stats = request.stats === '' ? '' : `,"stats":${JSON.stringify(queryStats(cost, queued_ms, peak))}`;
-    const parts = { limit: request.limit, warnings: [...tally.warnings], more: stats };
-    const writers = peers().map((peer) => ({
-      async write(rows: MatrixResult): Promise<Uint8Array> {
-        const { bytes, copiedBytes } = await peer.write(rows);
-        written += copiedBytes;
-        return bytes;
-      },
-    }));
-    const body = await writeAnswer(result, parts, turns.pause, writers);
-    return { status: 200, body, error: null, cost: { ...cost, copiedBytes: cost.copiedBytes + written } };
-  } finally {
-    querier.close();
-  }
+  const planned = planFor(request, parseQuery(request.query), evaluator);
+  const prepare_ms = clock.monotonic() - begin;
+  const ran = await withFragments(evaluator, budget, (io) => execute(planned, io));
+  const cost: QueryCost = { ...ran.cost, prepare_ms };
+  const peak = Atomics.load(budget.state, BUDGET.samples);
+  const stats = request.stats === '' ? '' : `,"stats":${JSON.stringify(queryStats(cost, queued_ms, peak))}`;
+  const parts = { limit: request.limit, warnings: ran.warnings, more: stats };
+  // The stats are written before: what copying rows to other writers costs is counted by the pool alone.
+  let { copiedBytes } = cost;
+  const writers = evaluator.peers().map((peer) => ({
+    async write(rows: MatrixResult): Promise<Uint8Array> {
+      const written = await peer.write(rows);
+      copiedBytes += written.copiedBytes;
+      return written.bytes;
+    },
+  }));
+  const body = await writeAnswer(ran.value, parts, turns.pause, writers);
+  return { status: 200, body, error: null, cost: { ...cost, copiedBytes } };
 }
 
 /** Throws RequestError where the expression does not fit the request. */

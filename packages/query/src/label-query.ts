@@ -5,11 +5,11 @@ import {
   formatNumber,
   labelsFromSorted,
   labelsToObject,
-  SymbolReader,
   type Labels,
   type Matcher,
   type Querier,
   type Selection,
+  type SymbolReader,
 } from '@munjigi/model';
 import { parse, parseSelector, printParseError, walk, type Expr } from '@munjigi/promql';
 import {
@@ -27,25 +27,36 @@ type LabelRequest = Extract<
   { kind: 'series' | 'labels' | 'values' | 'metadata' | 'exemplars' }
 >;
 
+/** What the thread has for it. */
+export interface LabelTools {
+  readonly querier: (copied: (bytes: number) => void) => Querier;
+  readonly symbols: (s: Selection) => SymbolReader;
+  readonly pause: () => Promise<void>;
+}
+
+/** Series whose labels are read or written between two pauses: some ms. */
+const SERIES_PER_PIECE = 5000;
+
 /** Throws RequestError for a wrong selector. */
-export async function answerLabels(
-  request: LabelRequest,
-  openQuerier: (copied: (bytes: number) => void) => Querier,
-): Promise<QueryReply> {
+export async function answerLabels(request: LabelRequest, tools: LabelTools): Promise<QueryReply> {
   let copiedBytes = 0;
-  const querier = openQuerier((bytes) => (copiedBytes += bytes));
+  const querier = tools.querier((bytes) => (copiedBytes += bytes));
   try {
-    const body = await bodyFor(request, querier);
+    const body = await bodyFor(request, querier, tools);
     return { status: 200, body, error: null, cost: { ...NO_COST, copiedBytes } };
   } finally {
     querier.close();
   }
 }
 
-function bodyFor(request: LabelRequest, querier: Querier): Promise<Uint8Array<ArrayBuffer>> {
+function bodyFor(
+  request: LabelRequest,
+  querier: Querier,
+  tools: LabelTools,
+): Promise<Uint8Array<ArrayBuffer>> {
   switch (request.kind) {
     case 'series':
-      return series(request, querier);
+      return series(request, querier, tools);
     case 'labels':
     case 'values':
       return names(request, querier);
@@ -72,7 +83,11 @@ export function readSelectors(match: readonly string[]): Matcher[][] {
   });
 }
 
-async function series(request: SeriesChoice, querier: Querier): Promise<Uint8Array<ArrayBuffer>> {
+async function series(
+  request: SeriesChoice,
+  querier: Querier,
+  tools: LabelTools,
+): Promise<Uint8Array<ArrayBuffer>> {
   const { mint, maxt, limit } = request;
   const warnings: string[] = [];
   let all: Labels[] = [];
@@ -81,7 +96,7 @@ async function series(request: SeriesChoice, querier: Querier): Promise<Uint8Arr
     const hints = { func: 'series', labelsOnly: true, ...(limit > 0 ? { limit: limit + 1 } : {}) };
     const selection = await querier.select(mint, maxt, matchers, hints);
     warnings.push(...selection.warnings);
-    all.push(...labelsOf(selection));
+    await labelsOf(selection, tools, all);
   }
   if (request.match.length > 1)
     all = all.sort(compareLabels).filter((labels, i) => i === 0 || compareLabels(all[i - 1]!, labels) !== 0);
@@ -89,16 +104,23 @@ async function series(request: SeriesChoice, querier: Querier): Promise<Uint8Arr
     all.length = limit;
     warnings.push(TRUNCATED);
   }
-  return successBody(JSON.stringify(all.map(labelsToObject)), warnings, []);
+  const pieces: string[] = [];
+  for (let from = 0; from < all.length; from += SERIES_PER_PIECE) {
+    if (from > 0) await tools.pause();
+    pieces.push(JSON.stringify(all.slice(from, from + SERIES_PER_PIECE).map(labelsToObject)).slice(1, -1));
+  }
+  return successBody(`[${pieces.join(',')}]`, warnings, []);
 }
 
-function labelsOf(s: Selection): Labels[] {
-  const reader = new SymbolReader(s.symbols);
-  return Array.from({ length: s.count }, (_, i) => {
+/** Labels of all series of a selection, added to `into`. */
+async function labelsOf(s: Selection, { symbols, pause }: LabelTools, into: Labels[]): Promise<void> {
+  const reader = symbols(s);
+  for (let i = 0; i < s.count; i++) {
+    if (i > 0 && i % SERIES_PER_PIECE === 0) await pause();
     const flat: string[] = [];
     for (let k = s.labelFirst[i]!; k < s.labelFirst[i + 1]!; k++) flat.push(reader.text(s.labelSymbols[k]!));
-    return labelsFromSorted(flat);
-  });
+    into.push(labelsFromSorted(flat));
+  }
 }
 
 async function names(

@@ -42,6 +42,8 @@ export type QueryRequest =
       readonly limitPerMetric: number;
     }
   | { readonly kind: 'exemplars'; readonly query: string; readonly mint: number; readonly maxt: number }
+  /** The newest samples as exposition text: the body is no envelope, unless it is an error. */
+  | { readonly kind: 'federate'; readonly match: readonly string[]; readonly time_ms: number }
   | { readonly kind: 'format'; readonly query: string }
   | { readonly kind: 'parse'; readonly query: string };
 

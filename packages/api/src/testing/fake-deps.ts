@@ -149,6 +149,7 @@ const ANSWERS: Readonly<Record<QueryRequest['kind'], unknown>> = {
   values: ['up'],
   metadata: { up: [{ type: 'gauge', help: '', unit: '' }] },
   exemplars: [],
+  federate: 'text',
   format: 'up',
   parse: { type: 'vectorSelector' },
 };
