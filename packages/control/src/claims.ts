@@ -25,7 +25,7 @@ export interface HostClaim {
   readonly at: Place;
 }
 
-export function listenerName(listener: ListenerConfig): ResourceName {
+function listenerName(listener: ListenerConfig): ResourceName {
   const host = listener.address.includes(':') ? `[${listener.address}]` : listener.address;
   return `listener/${host}:${listener.port}`;
 }

@@ -34,6 +34,6 @@ export class ResourceSet {
 }
 
 /** The first 16 bytes of the SHA-256 of the content, in hex. Keys count in the order they were written. */
-export function hashOf(content: unknown): string {
+function hashOf(content: unknown): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 32);
 }

@@ -215,5 +215,5 @@ export const destinationRule = object(
 
 type Value<D> = D extends Decoder<infer T> ? T : never;
 export type DestinationRuleSpec = Value<typeof destinationRule>;
-export type TrafficPolicy = Value<typeof trafficPolicy>;
+
 export type SubsetSpec = Value<typeof subset>;

@@ -103,7 +103,7 @@ export function millis(min_ms: number): Decoder<number> {
 export const headerMatches: Decoder<Map<string, StringMatch>> = mapOf(stringMatch, headerFault);
 
 /** What is wrong with a header name, or null. */
-export function headerFault(name: string): string | null {
+function headerFault(name: string): string | null {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ? null : `${JSON.stringify(name)} is not a header name`;
 }
 
@@ -127,7 +127,7 @@ const edits = {
   add: withDefault(mapOf(headerValue, headerEditFault), new Map<string, string>()),
   remove: withDefault(list(headerName), []),
 } satisfies Schema;
-export const headerOperations = object(edits);
+const headerOperations = object(edits);
 export const headers = object({ request: optional(headerOperations), response: optional(headerOperations) });
 
 /** Headers that frame a message or belong to one connection. */
@@ -152,4 +152,3 @@ function headerEditFault(name: string): string | null {
 
 type Value<D> = D extends Decoder<infer T> ? T : never;
 export type HeaderOperations = Value<typeof headerOperations>;
-export type Headers = Value<typeof headers>;

@@ -17,7 +17,7 @@ import { NO_HEALTHY_UPSTREAM, type Registry } from './registry.ts';
 import type { HttpMatch, HttpRoute, VirtualServiceSpec, Weighted } from './virtual-service.ts';
 
 /** Where a VirtualService is attached: what its matches may ask about. */
-export interface Attachment {
+interface Attachment {
   /** `namespace/name` of its gateways, without the mesh. */
   readonly gateways: readonly string[];
   /** Ports of the servers that serve it. */

@@ -16,7 +16,7 @@ import type {
 } from './schema.ts';
 
 /** An entity with its id and its place. `label`: its name, or its id when it has none. */
-export interface Entity<F> {
+interface Entity<F> {
   readonly id: string;
   readonly label: string;
   readonly fields: F;
@@ -24,8 +24,8 @@ export interface Entity<F> {
 }
 
 export type Service = Entity<ServiceFields>;
-export type Consumer = Entity<ConsumerFields>;
-export type Target = Entity<TargetFields>;
+type Consumer = Entity<ConsumerFields>;
+type Target = Entity<TargetFields>;
 export type Upstream = Entity<UpstreamFields> & { readonly targets: readonly Target[] };
 export type Route = Entity<RouteFields> & { readonly service: Service | null };
 export type Key = Entity<KeyFields> & { readonly consumer: Consumer };

@@ -46,7 +46,7 @@ export interface WrittenEntity<F> {
 }
 
 /** What an entity is nested in; `entity` null: that one could not be read. */
-export interface Parent {
+interface Parent {
   readonly kind: Kind;
   readonly entity: WrittenEntity<unknown> | null;
 }

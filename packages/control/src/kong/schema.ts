@@ -42,7 +42,6 @@ const PROTOCOLS = [
   'ws',
   'wss',
 ] as const;
-export type Protocol = (typeof PROTOCOLS)[number];
 const protocols = optional(list(enumOf(...PROTOCOLS), { min: 1 }));
 
 const DAYS_24 = 2_147_483_646;

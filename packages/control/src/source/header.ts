@@ -3,7 +3,7 @@ import { childOf, describe, isNull, readDocuments, type Node } from '@munjigi/do
 import type { Problem } from '@munjigi/model';
 import type { SourceFile } from './folder.ts';
 
-export const ISTIO_KINDS = ['Gateway', 'VirtualService', 'DestinationRule', 'ServiceEntry'] as const;
+const ISTIO_KINDS = ['Gateway', 'VirtualService', 'DestinationRule', 'ServiceEntry'] as const;
 export type IstioKind = (typeof ISTIO_KINDS)[number];
 
 export interface KongDocument {
