@@ -1,5 +1,5 @@
 // An exclusive lock on a file that the kernel drops when the process ends, kill -9 included. Node has no call for fcntl locks, but its SQLite
-// takes them: an exclusive transaction on the (empty) file, which is never written to. Inside one process SQLite itself keeps the holders apart,
+// takes them: a write transaction begun on the (empty) file, which is never written to. Inside one process SQLite itself keeps the holders apart,
 // in all threads. One trap of POSIX remains: closing any descriptor of the file drops the process's locks on it, so reading it is refused here.
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,16 +8,18 @@ import { EnvError, type FileLock } from '../env.ts';
 
 const SQLITE_BUSY = 5;
 
-/** Real paths that this thread has locked. */
-const held = new Set<string>();
+/** What this thread has locked, by real path. It also keeps the database from being collected, which would end the lock. */
+const held = new Map<string, DatabaseSync>();
 
 /** null: another process, or another holder in this one, has it. The file is made when absent and stays. */
 export function lockFile(where: string): FileLock | null {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(where, { timeout: 0 });
+    // IMMEDIATE, not EXCLUSIVE: several that try for EXCLUSIVE at the same moment all hold a shared lock and so all fail; of several that
+    // try for IMMEDIATE's one byte, one gets it.
     // An own journal beside the file would outlive us; nothing is ever written, so there is nothing to journal.
-    database.exec('PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
+    database.exec('PRAGMA journal_mode=MEMORY; BEGIN IMMEDIATE');
   } catch (error) {
     database?.close();
     const { errcode, message } = error as { errcode?: number; message: string };
@@ -26,7 +28,7 @@ export function lockFile(where: string): FileLock | null {
     throw new EnvError(code, where, `can't lock ${where}: ${message}`);
   }
   const real = fs.realpathSync(where);
-  held.add(real);
+  held.set(real, database);
   const taken = database;
   let released = false;
   return {

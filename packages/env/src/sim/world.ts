@@ -79,7 +79,7 @@ export function simWorld(seed: number, options: SimWorldOptions = {}): SimWorld 
     readonly address: string;
     readonly disk: Disk;
     readonly #random: Prng;
-    #process: Task;
+    #task: Task;
     #env: Env;
     #offset_ms = 0;
 
@@ -87,13 +87,13 @@ export function simWorld(seed: number, options: SimWorldOptions = {}): SimWorld 
       this.name = name;
       this.address = address;
       this.#random = new Prng(seed, `random ${name}`);
-      this.#process = this.#task();
+      this.#task = this.#begin();
       const wall = (): number => Math.floor(this.#wall() + time.now);
-      this.disk = new Disk(this.#process, new Prng(seed, `disk ${name}`), trace, wall, (error) => {
-        this.#process.end();
+      this.disk = new Disk(this.#task, new Prng(seed, `disk ${name}`), trace, wall, (error) => {
+        this.#task.end();
         if (error !== null) for (const end of ends) end(error);
       });
-      this.#env = this.#makeEnv(this.#process);
+      this.#env = this.#makeEnv(this.#task);
     }
 
     get env(): Env {
@@ -101,11 +101,11 @@ export function simWorld(seed: number, options: SimWorldOptions = {}): SimWorld 
     }
 
     restart(): Env {
-      if (this.#process.alive || this.disk.halted) this.disk.crash('process');
+      if (this.#task.alive || this.disk.halted) this.disk.crash('process');
       trace.add('restart', this.name);
-      this.#process = this.#task();
-      this.disk.start(this.#process);
-      this.#env = this.#makeEnv(this.#process);
+      this.#task = this.#begin();
+      this.disk.start(this.#task);
+      this.#env = this.#makeEnv(this.#task);
       return this.#env;
     }
 
@@ -117,7 +117,7 @@ export function simWorld(seed: number, options: SimWorldOptions = {}): SimWorld 
       return start_ms + this.#offset_ms;
     }
 
-    #task(): Task {
+    #begin(): Task {
       return new Task(`the process on ${this.name}`, time, (error) => time.fail(error));
     }
 
