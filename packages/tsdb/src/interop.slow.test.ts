@@ -2,7 +2,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -64,7 +65,7 @@ async function prometheus(data: string, config: string): Promise<{ url: string; 
   );
   running.push(child);
   let said = '';
-  child.stderr!.on('data', (b: Buffer) => (said += b.toString()));
+  child.stderr.on('data', (b: Buffer) => (said += b.toString()));
   const url = `http://127.0.0.1:${port}`;
   for (let i = 0; i < 300; i++) {
     if (child.exitCode !== null) throw new Error(`prometheus ended: ${said}`);
@@ -85,7 +86,7 @@ interface Matrix {
 /** All raw samples of the last hours that a selector finds, as this package's tests print series. */
 async function ask(url: string, selector: string, time_s: number): Promise<ReadSeries[]> {
   const params = new URLSearchParams({ query: `${selector}[12h]`, time: String(time_s) });
-  const answer = (await (await fetch(`${url}/api/v1/query?${params}`)).json()) as Matrix;
+  const answer = (await (await fetch(`${url}/api/v1/query?${params.toString()}`)).json()) as Matrix;
   return answer.data.result
     .map(({ metric, values }) => ({
       labels: Object.entries(metric)
@@ -167,7 +168,7 @@ test.skipIf(missing)(
     static_configs: [{ targets: ['127.0.0.1:${port}'] }]
 `;
     const { url, child } = await prometheus(data, config);
-    while (n < 40) await sleep(50);
+    while (scrapes.n < 40) await sleep(50);
     // Stops scraping, so that the answer and the log agree.
     target.closeAllConnections();
     await new Promise((resolve) => {
