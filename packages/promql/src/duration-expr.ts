@@ -46,6 +46,9 @@ export class DurationParser {
       if (sign !== null) return applySign(s, sign, inner);
       return this.#continueOffset(inner);
     }
+    // Two signs begin an expression of their own: `offset -(1h) * 2` ends before `*`, `offset --(1h) * 2` does not.
+    if (sign !== null && (s.is('+') || s.is('-')))
+      return this.#continueOffset(applySign(s, sign, this.#unary('offset')));
     const e = this.#primary('offset');
     return whole(sign === null ? e : applySign(s, sign, e));
   }
@@ -115,8 +118,7 @@ export class DurationParser {
     const t = s.token;
     if (t.kind === 'number' || t.kind === 'duration') {
       const literal = literalOf(s, s.next());
-      if (!(Math.abs(literal.value) * 1000 <= MAX_DURATION_MS))
-        s.error(t.start, t.end, 'duration out of range');
+      if (Math.abs(literal.value) * 1000 > MAX_DURATION_MS) s.error(t.start, t.end, 'duration out of range');
       return literal;
     }
     if (t.kind === '(') {
@@ -158,7 +160,7 @@ export class DurationParser {
 function applySign(s: TokenStream, sign: Token, e: DurationExpr): DurationExpr {
   if (e.kind === 'number') {
     const value = sign.kind === '-' ? -e.value : e.value;
-    if (!(Math.abs(value) * 1000 <= MAX_DURATION_MS)) s.error(sign.start, e.end, 'duration out of range');
+    if (Math.abs(value) * 1000 > MAX_DURATION_MS) s.error(sign.start, e.end, 'duration out of range');
     return { ...e, value, start: sign.start };
   }
   if (sign.kind === '+') return e;

@@ -66,6 +66,8 @@ class Lexer {
   #colon = false;
   /** Whether a duration was seen since `[`. */
   #duration = false;
+  /** Right after `[` only what may begin a duration is read; a number ends that. */
+  #opening = false;
   #error: LexError | null = null;
 
   constructor(text: string, unicodeNames: boolean) {
@@ -86,6 +88,7 @@ class Lexer {
     this.#start = this.#at;
     if (this.#error === null) {
       if (this.#braces) this.#fail('unexpected end of input inside braces');
+      else if (this.#brackets && this.#opening) this.#fail('unexpected end of input in duration expression');
       else if (this.#parens > 0) this.#fail('unclosed left parenthesis');
       else if (this.#brackets) this.#fail('unclosed left bracket');
     }
@@ -107,6 +110,12 @@ class Lexer {
     this.#error = { start: this.#start, end: this.#text.length, message };
   }
 
+  /** An error whose place is after this character, where Prometheus puts it. */
+  #failAfter(message: string): void {
+    this.#start++;
+    this.#fail(message);
+  }
+
   #comment(): void {
     const text = this.#text;
     while (this.#at < text.length && text[this.#at] !== '\n' && text[this.#at] !== '\r') this.#at++;
@@ -114,6 +123,10 @@ class Lexer {
 
   #statement(c: string): void {
     const next = this.#text[this.#start + 1] ?? '';
+    if (this.#brackets && this.#opening && '=!<>"\'`{[@'.includes(c)) {
+      this.#fail(`unexpected character in duration expression: ${quoteChar(c)}`);
+      return;
+    }
     switch (c) {
       case ',':
       case '*':
@@ -149,7 +162,7 @@ class Lexer {
         this.#parens++;
         return;
       case ')':
-        if (--this.#parens < 0) this.#fail("unexpected right parenthesis ')'");
+        if (--this.#parens < 0) this.#failAfter("unexpected right parenthesis ')'");
         else this.#emit(')', 1);
         return;
       case '{':
@@ -162,6 +175,7 @@ class Lexer {
         this.#brackets = true;
         this.#colon = false;
         this.#duration = false;
+        this.#opening = true;
         return;
       case ']':
         if (!this.#brackets) this.#fail("unexpected right bracket ']'");
@@ -178,7 +192,7 @@ class Lexer {
 
   #insideBrackets(c: string): void {
     if (c === ':') {
-      if (!this.#duration) this.#fail('unexpected colon before duration in duration expression');
+      if (!this.#duration) this.#failAfter('unexpected colon before duration in duration expression');
       else if (this.#colon) this.#fail("unexpected colon ':'");
       else this.#emit(':', 1);
       this.#colon = true;
@@ -192,7 +206,7 @@ class Lexer {
     }
     const shown = quoteChar(this.#charAt(this.#start));
     this.#fail(
-      this.#duration
+      !this.#opening
         ? `unexpected character: ${shown}, expected ':'`
         : `unexpected character in duration expression: ${shown}`,
     );
@@ -264,16 +278,19 @@ class Lexer {
       )![0];
     if (number !== '' && !isWordChar(rest[number.length] ?? '') && rest[number.length] !== '.') {
       this.#duration = true;
+      this.#opening = false;
       this.#emit('number', number.length);
       return;
     }
     const duration = /^[0-9]+(?:ms|[smhdwy])(?:[0-9]+(?:ms|[smhdw]))*/.exec(rest)?.[0] ?? '';
     if (duration !== '' && !isWordChar(rest[duration.length] ?? '')) {
       this.#duration = true;
+      this.#opening = false;
       this.#emit('duration', duration.length);
       return;
     }
-    const shown = /^[0-9a-zA-Z_.]+/.exec(rest)![0];
+    const read = /^(?:[smhdwy]s?(?:[0-9]+[smhdw]s?)*.?)?/su.exec(rest.slice(number.length))![0];
+    const shown = number + read;
     this.#fail(`bad number or duration syntax: ${quoteText(shown)}`);
   }
 

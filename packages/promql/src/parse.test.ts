@@ -108,7 +108,7 @@ describe('errors', () => {
     ['foo[1m2h]', '1:5: parse error: not a valid duration string: "1m2h"'],
     ['foo{', '1:5: parse error: unexpected end of input inside braces'],
     ['(foo', '1:5: parse error: unclosed left parenthesis'],
-    ['foo)', "1:4: parse error: unexpected right parenthesis ')'"],
+    ['foo)', "1:5: parse error: unexpected right parenthesis ')'"],
     ['foo bar', '1:5: parse error: unexpected identifier "bar"'],
     ['foo{a}', '1:6: parse error: unexpected "}" in label matching, expected label matching operator'],
     ['foo{a=b}', '1:7: parse error: unexpected identifier "b" in label matching, expected string'],

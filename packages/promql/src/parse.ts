@@ -1,6 +1,6 @@
 // Tokens to a syntax tree: recursive descent with precedences as Prometheus 3.16's grammar has them. Never throws on input; the
 // first syntax error ends parsing, everything else that is wrong is collected.
-import { compileAnchored, quoteText, RegExpError, type Matcher } from '@munjigi/model';
+import { compileAnchored, formatNumber, quoteText, RegExpError, type Matcher } from '@munjigi/model';
 import type {
   Aggregate,
   AggregateOp,
@@ -119,7 +119,7 @@ class Parser {
   all(): Expr | null {
     const s = this.#s;
     try {
-      if (s.is('eof') && s.lexError === null) s.stop(s.token, 'no expression found in input');
+      if (s.is('eof') && s.lexError === null) s.stop({ start: 0, end: 0 }, 'no expression found in input');
       const e = this.#expr();
       if (!s.is('eof')) s.unexpected('', '');
       s.checkEnd();
@@ -330,7 +330,7 @@ class Parser {
       // Rounds half away from zero, as Go does.
       const ms = Math.sign(seconds!) * Math.round(Math.abs(seconds!) * 1000);
       if (!(Math.abs(seconds!) < 2 ** 63) || !Number.isFinite(ms)) {
-        s.error(e.start, e.end, `timestamp out of bounds for @ modifier: ${seconds}`);
+        s.error(e.start, e.end, `timestamp out of bounds for @ modifier: ${formatNumber(seconds!)}`);
         return e;
       }
       at = { t_ms: ms + 0 };
@@ -393,10 +393,6 @@ class Parser {
     if (AGGREGATIONS.has(t.kind)) {
       const after = s.peek();
       if (after === '(' || after === 'by' || after === 'without') return this.#aggregate();
-      if (!s.canFollowName(after)) {
-        s.next();
-        s.unexpected('aggregation', '');
-      }
     }
     if (!NAMES.has(t.kind)) s.unexpected('', '');
     s.next();
@@ -407,12 +403,12 @@ class Parser {
 
   #call(written: string, start: number, nameEnd: number): Expr {
     const s = this.#s;
+    const { args, end } = this.#arguments();
     // Keywords are found in any case, functions only as they are written.
     const signature = FUNCTIONS.get(written);
     if (signature === undefined) s.error(start, nameEnd, `unknown function with name ${quoteText(written)}`);
     else if (signature.experimental && !this.#experimental)
       s.error(start, nameEnd, `function ${quoteText(written)} is not enabled`);
-    const { args, end } = this.#arguments();
     return { kind: 'call', func: written, args, start, end };
   }
 
@@ -445,7 +441,9 @@ class Parser {
     };
     const before = modifier();
     if (!s.is('(')) s.unexpected('aggregation', '');
+    s.aggregations++;
     const { args, end: closed } = this.#arguments();
+    s.aggregations--;
     const end = !before && modifier() ? s.previousEnd : closed;
     const wanted = AGGREGATE_PARAMS.has(op.kind) ? 2 : 1;
     if ((op.kind === 'limitk' || op.kind === 'limit_ratio') && !this.#experimental)

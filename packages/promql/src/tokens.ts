@@ -9,6 +9,8 @@ export class TokenStream {
   readonly text: string;
   readonly lexError: LexError | null;
   readonly errors: ParseError[] = [];
+  /** How many aggregations enclose the place that is parsed: they are named where nothing closer has a name. */
+  aggregations = 0;
   readonly #tokens: readonly Token[];
   #at = 0;
 
@@ -62,11 +64,6 @@ export class TokenStream {
     return this.next();
   }
 
-  /** Whether a token of this kind can stand after a metric name. */
-  canFollowName(kind: string): boolean {
-    return !FOLLOWS_NO_NAME.has(kind);
-  }
-
   error(start: number, end: number, message: string): void {
     this.errors.push(parseErrorAt(this.text, start, end, message));
   }
@@ -79,9 +76,10 @@ export class TokenStream {
   /** Ends parsing at this token; where the lexer had stopped, with its error instead. */
   unexpected(context: string, expected: string): never {
     if (this.is('eof') && this.lexError !== null) this.checkEnd();
+    const inside = context === '' && this.aggregations > 0 ? 'aggregation' : context;
     this.stop(
       this.token,
-      `unexpected ${describeToken(this.token)}${context === '' ? '' : ` in ${context}`}${expected === '' ? '' : `, expected ${expected}`}`,
+      `unexpected ${describeToken(this.token)}${inside === '' ? '' : ` in ${inside}`}${expected === '' ? '' : `, expected ${expected}`}`,
     );
   }
 
@@ -91,11 +89,3 @@ export class TokenStream {
     if (e !== null) this.stop(e, e.message);
   }
 }
-
-const FOLLOWS_NO_NAME: ReadonlySet<string> = new Set([
-  'identifier',
-  'metric',
-  'number',
-  'duration',
-  'string',
-]);
