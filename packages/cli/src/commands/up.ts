@@ -68,10 +68,9 @@ export async function up(options: UpOptions): Promise<number> {
     return 'closed' as const;
   })();
   const how = await Promise.race([closed, limit, stop.again]);
-  if (how === 'closed') return broken ? 1 : 0;
-  // What hangs would keep the process alive.
-  stderr.write('munjigi up: not everything was finished in time\n');
-  return exit(1);
+  if (how !== 'closed') stderr.write('munjigi up: not everything was finished in time\n');
+  // Not by return: a timer or a socket that nobody needs any more would keep the process alive.
+  return exit(broken || how !== 'closed' ? 1 : 0);
 }
 
 async function startServices(env: Env, traffic: boolean): Promise<Worker> {
