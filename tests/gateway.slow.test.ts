@@ -146,11 +146,11 @@ describe('changes of the gateway', () => {
     const s = await setting('load');
     const program = await up(s);
     const agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
-    let stop = false;
+    const stop = { now: false };
     let requests = 0;
     const failures: string[] = [];
     const client = async (): Promise<void> => {
-      while (!stop) {
+      while (!stop.now) {
         requests++;
         try {
           const { status, body } = await ask(s.gateway, { headers: host, agent });
@@ -169,7 +169,7 @@ describe('changes of the gateway', () => {
       expect(reply.status, reply.body).toBe(200);
       expect(await version(s)).toBeGreaterThan(before);
     }
-    stop = true;
+    stop.now = true;
     await Promise.all(clients);
     agent.destroy();
     expect(failures).toEqual([]);

@@ -29,7 +29,7 @@ export function munjigi(args: readonly string[], cwd: string): Program {
   running.add(child);
   let text = '';
   const listeners = new Set<() => void>();
-  for (const stream of [child.stdout!, child.stderr!])
+  for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => {
       text += chunk.toString();
       for (const listener of listeners) listener();
@@ -150,4 +150,10 @@ export async function freePort(): Promise<number> {
 export function temporaryFolder(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'munjigi-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** One text for one label set, whatever the order of its labels. */
+export function seriesKey(metric: Record<string, string>): string {
+  const names = Object.keys(metric).sort();
+  return JSON.stringify(names.map((name) => [name, metric[name]]));
 }

@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { which } from '../tools/peers.ts';
-import { ask, eventually, freePort, killAll, munjigi, query, temporaryFolder } from './program.ts';
+import { ask, eventually, freePort, killAll, munjigi, query, seriesKey, temporaryFolder } from './program.ts';
 
 const prometheus = which('prometheus');
 const promtool = which('promtool');
@@ -106,10 +106,7 @@ it.skipIf(prometheus === null)('Prometheus answers from our data directory as we
 /** Rows in a fixed order; values to 12 digits: both sum in their own order. */
 function comparable(rows: Awaited<ReturnType<typeof query>>): string {
   return rows
-    .map(
-      ({ metric, value }) =>
-        `${JSON.stringify(Object.entries(metric).sort())} ${Number(value[1]).toPrecision(12)}`,
-    )
+    .map(({ metric, value }) => `${seriesKey(metric)} ${Number(value[1]).toPrecision(12)}`)
     .sort()
     .join('\n');
 }

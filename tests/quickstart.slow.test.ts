@@ -1,9 +1,21 @@
 // The quickstart as a stranger meets it: `munjigi up` without arguments, on its own ports.
 import { once } from 'node:events';
+import { cpSync, mkdirSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ask, eventually, killAll, munjigi, query, temporaryFolder, type Program } from './program.ts';
+import { walkConsole, whyNoBrowser } from '../packages/ui/src/testing/walk.ts';
+import {
+  ask,
+  eventually,
+  killAll,
+  munjigi,
+  query,
+  seriesKey,
+  temporaryFolder,
+  type Program,
+} from './program.ts';
 
 const GATEWAY = 'http://127.0.0.1:8000';
 const CONSOLE = 'http://127.0.0.1:9090';
@@ -19,6 +31,11 @@ async function start(): Promise<Program> {
 }
 
 beforeAll(async () => {
+  const noBrowser = whyNoBrowser();
+  if (noBrowser !== null) {
+    if (process.env['MUNJIGI_REQUIRE_PEERS'] !== undefined) throw new Error(noBrowser);
+    console.log(`the console in a browser: ${noBrowser}`);
+  }
   for (const port of PORTS) {
     const probe = net.createServer().listen(port, '127.0.0.1');
     await once(probe, 'listening').catch(() => {
@@ -98,7 +115,7 @@ describe('quickstart', () => {
       () => query(CONSOLE, 'up'),
       (rows) => rows.length === 4 && rows.every(({ value }) => value[1] === '1'),
     );
-    expect(result.map(({ metric }) => metric['job']).sort()).toEqual([
+    expect(result.map(({ metric }) => metric['job'] ?? '').sort()).toEqual([
       'munjigi',
       'services',
       'services',
@@ -108,9 +125,9 @@ describe('quickstart', () => {
 
   it('the rate by route follows the traffic', async () => {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 10 });
-    let stop = false;
+    const stop = { now: false };
     const traffic = (async () => {
-      while (!stop)
+      while (!stop.now)
         await Promise.all(
           Array.from({ length: 10 }, () => ask(GATEWAY, { headers: { host: 'shop.local' }, agent })),
         );
@@ -121,10 +138,27 @@ describe('quickstart', () => {
         result.some(({ metric, value }) => /shop/.test(metric['route'] ?? '') && Number(value[1]) > 5),
       40_000,
     );
-    stop = true;
+    stop.now = true;
     await traffic;
     agent.destroy();
     expect(rows.length).toBeGreaterThanOrEqual(1);
+  });
+
+  it.skipIf(whyNoBrowser() !== null)('the console shows it in a browser', async () => {
+    const out = join(folder.path, 'pictures');
+    mkdirSync(out, { recursive: true });
+    const picture = join(out, 'overview-readme.png');
+    const shots = await walkConsole(CONSOLE, out, {
+      route: 'default/shop',
+      metric: 'munjigi_http_requests_total',
+      typed: 'munjigi_http_req',
+      graphExpr: 'sum by (route, code) (rate(munjigi_http_requests_total[1m]))',
+      picture,
+    });
+    expect(shots.length).toBeGreaterThan(3);
+    // The README's picture is taken here; it changes only when asked for, so that a test run leaves the checkout as it was.
+    if (process.env['UPDATE_PICTURE'] !== undefined)
+      cpSync(picture, new URL('../docs/overview.png', import.meta.url));
   });
 
   it('a killed process loses no committed sample', async () => {
@@ -134,8 +168,7 @@ describe('quickstart', () => {
     expect(before.length).toBeGreaterThan(8);
     await program.stop('SIGKILL');
     program = await start();
-    const key = (row: (typeof before)[number]): string =>
-      `${JSON.stringify(Object.entries(row.metric).sort())} ${row.value[1]}`;
+    const key = (row: (typeof before)[number]): string => `${seriesKey(row.metric)} ${row.value[1]}`;
     const after = await query(CONSOLE, expr, at);
     // A scrape may have been committed between the query and the kill: nothing may be missing.
     const counts = new Map(after.map((row) => [key(row).replace(/ \d+$/, ''), Number(row.value[1])]));

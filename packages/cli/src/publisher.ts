@@ -80,8 +80,10 @@ export function createPublisher<Gateway, Watch>(
       successTime.set(last.at_ms / 1000);
       versionGauge.set(version);
     }
-    for (const p of applied.problems)
-      (p.severity === 'error' ? log.error : log.warn).call(log, printProblem(p));
+    for (const p of applied.problems) {
+      if (p.severity === 'error') log.error(printProblem(p));
+      else log.warn(printProblem(p));
+    }
     const fields = { reason: reasons.join(', '), version, took_ms: Math.round(clock.monotonic() - from) };
     if (applied.ok) log.info('configuration applied', fields);
     else log.error('configuration refused, the last good one keeps running', fields);

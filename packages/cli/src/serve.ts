@@ -2,15 +2,7 @@
 import { createApi, type ApiDeps, type TargetsView, type WalReplay } from '@munjigi/api';
 import type { PrometheusConfig } from '@munjigi/collect';
 import type { GatewayView } from '@munjigi/control';
-import {
-  EnvError,
-  joinPort,
-  type Caller,
-  type Env,
-  type Listener,
-  type Port,
-  type Worker,
-} from '@munjigi/env';
+import { EnvError, joinPort, type Caller, type Env, type Listener, type Worker } from '@munjigi/env';
 import { cpuCount, memoryLimitBytes, nodeVersion, workingDirectory } from '@munjigi/env/node';
 import { printProblem, type Applied, type MetricFamily, type Problem } from '@munjigi/model';
 import { createDataPlane, type Delta } from '@munjigi/proxy';
@@ -257,7 +249,7 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
 
 function thread(env: Env, name: string, entry: URL, data: unknown): { worker: Worker; caller: Caller } {
   const worker = env.workers.start(name, entry, data);
-  return { worker, caller: joinPort(worker as Port, {}) };
+  return { worker, caller: joinPort(worker, {}) };
 }
 
 function threadCount(configured: number): number {

@@ -41,7 +41,7 @@ export async function promqlQuery(expr: string, options: QueryOptions): Promise<
   const params = new URLSearchParams({ query: expr });
   const range = options.start !== undefined;
   if (range) {
-    params.set('start', options.start!);
+    params.set('start', options.start);
     params.set('end', options.end ?? String(env.clock.now() / 1000));
     params.set('step', options.step);
   } else if (options.time !== undefined) params.set('time', options.time);
