@@ -49,7 +49,7 @@ export function wrapPort(native: MessagePort): Port {
 }
 
 /** The MessagePort inside; throws when it isn't one of ours. */
-export function unwrapPort(port: Port): MessagePort {
+function unwrapPort(port: Port): MessagePort {
   const native = NATIVE.get(port);
   if (native === undefined) throw new TypeError('only a port made by `channel` (or received) can be moved');
   return native;

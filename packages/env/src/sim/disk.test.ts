@@ -283,7 +283,7 @@ const KINDS: readonly CrashKind[] = ['process', 'power'];
 describe('crash points', () => {
   test.each(KINDS)('writeWhole is whole or not at all at each of them, %s', async (kind) => {
     const seen = new Set<string>();
-    for (let seed = 0; seed < 60; seed++)
+    for (let seed = 0; seed < 40; seed++)
       for (let point = 1; ; point++) {
         const world = simWorld(seed);
         world.disk.put('/d/a', text('old content'));
