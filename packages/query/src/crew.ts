@@ -10,6 +10,14 @@ export interface WorkerSettings {
   readonly maxBytes: number;
 }
 
+/** What a worker starts with. */
+export interface WorkerStart {
+  readonly settings: WorkerSettings;
+  readonly index: number;
+  /** Shared: how many queries and shares of queries each worker has at hand. Idle ones are asked to help. */
+  readonly load: Int32Array;
+}
+
 /** What a worker is told for each query. */
 export interface QueryCall {
   /** For `cancel` messages: unique in the pool's life. */
@@ -48,17 +56,22 @@ interface Member {
 /** `connect` opens a port to the store for each worker that starts; `ready` is called when a replacement stands. */
 export function startCrew(
   env: Env,
-  settings: WorkerSettings,
+  { lookback_ms, subqueryStep_ms, maxSamples, maxBytes }: WorkerSettings,
   count: number,
   connect: () => Port,
   on: { replaced(reason: string): void; ready(): void },
 ): Crew {
   const { clock, log, workers } = env;
+  // Only what crosses to the thread: the caller's object may hold more.
+  const settings: WorkerSettings = { lookback_ms, subqueryStep_ms, maxSamples, maxBytes };
   const members: Member[] = Array.from({ length: count }, (_, index) => ({ index, thread: null }));
+  const load = new Int32Array(new SharedArrayBuffer(4 * count));
   let closed = false;
   const start = (member: Member): void => {
     const started = clock.monotonic();
-    const worker = workers.start(`query-${member.index}`, new URL('./worker.ts', import.meta.url), settings);
+    Atomics.store(load, member.index, 0);
+    const data: WorkerStart = { settings, index: member.index, load };
+    const worker = workers.start(`query-${member.index}`, new URL('./worker.ts', import.meta.url), data);
     const caller = joinPort(worker, {});
     member.thread = { worker, caller, running: 0 };
     caller.send('storage', null, [connect()]);

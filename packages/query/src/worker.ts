@@ -12,7 +12,7 @@ import {
   type MatrixResult,
 } from '@munjigi/promql';
 import { openChunkReader } from '@munjigi/tsdb';
-import type { QueryCall, WorkerSettings } from './crew.ts';
+import type { QueryCall, WorkerStart } from './crew.ts';
 import { answer, type Evaluator } from './evaluate.ts';
 import type { Peer, PeerRun } from './fragment-io.ts';
 import { errorReply, type QueryReply } from './request.ts';
@@ -35,7 +35,7 @@ interface ShareFailure {
 }
 
 /** What a worker thread runs. */
-export function run(env: Env, parent: Port, settings: WorkerSettings): void {
+export function run(env: Env, parent: Port, { settings, index: own, load }: WorkerStart): void {
   const turns = createTurns(env.clock);
   const reader = openChunkReader();
   const symbols = createSymbolCache();
@@ -52,19 +52,23 @@ export function run(env: Env, parent: Port, settings: WorkerSettings): void {
       if (storage === null) throw new Error('a query came before the store');
       return storage.querier(copied);
     },
-    peers: () => [...peers.values()],
+    // Busy ones would only pass the work back and forth.
+    peers: () => [...peers].filter(([index]) => Atomics.load(load, index) === 0).map(([, peer]) => peer),
     lookback_ms: settings.lookback_ms,
     subqueryStep_ms: settings.subqueryStep_ms,
   };
   const limits = { maxSamples: settings.maxSamples, maxBytes: settings.maxBytes };
 
   const runShare = async (call: ShareCall): Promise<PeerRun | ShareFailure> => {
+    Atomics.add(load, own, 1);
     try {
       return await partialOf(call);
     } catch (error) {
       // Errors lose their class on a port; the query's own must stay what they are.
       if (error instanceof QueryError) return { kind: error.kind, message: error.message };
       throw error;
+    } finally {
+      Atomics.sub(load, own, 1);
     }
   };
   const partialOf = async ({ fragment, selection, budget }: ShareCall): Promise<PeerRun> => {
@@ -109,7 +113,9 @@ export function run(env: Env, parent: Port, settings: WorkerSettings): void {
     query: async ({ id, request, state, queued_ms }: QueryCall) => {
       const { promise: cancelled, resolve } = Promise.withResolvers<QueryReply>();
       cancels.set(id, () => resolve(errorReply({ errorType: 'canceled', message: 'query was canceled' })));
+      Atomics.add(load, own, 1);
       const going = answer(request, { state, limits }, queued_ms, evaluator);
+      void going.finally(() => Atomics.sub(load, own, 1));
       const reply = await Promise.race([going, cancelled]);
       cancels.delete(id);
       return moving(reply, [reply.body.buffer]);
