@@ -147,9 +147,9 @@ test.skipIf(missing)(
 test.skipIf(missing)(
   'a log that Prometheus wrote and was killed over is replayed, sample by sample',
   async () => {
-    let n = 0;
+    const scrapes = { n: 0 };
     const target = createServer((_, response) => {
-      n++;
+      const n = ++scrapes.n;
       const lines = ['# TYPE scraped counter', '# HELP scraped counted'];
       for (let i = 0; i < 50; i++) lines.push(`scraped{i="${i}"} ${n * i}`);
       if (n % 3 !== 0) lines.push(`sometimes{n="${n}"} NaN`);

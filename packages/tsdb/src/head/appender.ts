@@ -218,8 +218,12 @@ function writeRecords(state: HeadState, log: Log | null, batch: Batch, w: ByteWr
 
 export function putSeriesRow(state: HeadState, w: ByteWriter, row: number): void {
   const s = state.series;
+  const { symbols } = state;
   const at = s.labelsAt[row]!;
-  putSeries(w, s.walRef[row]!, 2 * s.labelCount[row]!, (i) => state.symbols.text(s.labels.words[at + i]!));
+  putSeries(w, s.walRef[row]!, 2 * s.labelCount[row]!, {
+    length: (i) => symbols.byteLength(s.labels.words[at + i]!),
+    copy: (i, b, to) => symbols.copy(s.labels.words[at + i]!, b, to),
+  });
 }
 
 function changedMetadata(state: HeadState, batch: Batch): { row: number; number: number }[] {

@@ -1,4 +1,4 @@
-// Label order of captured series: the distinct symbols are ranked by their bytes once, then series compare by numbers.
+// Label order of captured series: the distinct symbols are ranked by their bytes once, then series are sorted by numbers.
 import type { Slicer } from './slicer.ts';
 import type { SymbolTable } from './symbol-table.ts';
 
@@ -8,53 +8,92 @@ export interface LabelLists {
   readonly labelSymbols: Uint32Array;
 }
 
-/** Positions of the lists in label order. */
+/**
+ * Positions of the lists in label order: from the last word of the longest list to the first, stable counting by rank; a list joins, in
+ * front, at its own last word. So the work is one step a word, not a comparison of lists.
+ */
 export async function labelOrder(
   lists: LabelLists,
   symbols: SymbolTable,
   slicer: Slicer,
 ): Promise<Uint32Array> {
   const { count, labelFirst } = lists;
-  const order = new Uint32Array(count);
-  for (let i = 0; i < count; i++) order[i] = i;
-  if (count < 2) return order;
-  const ranked = await rankWords(lists, symbols, slicer);
-  return sort(
-    order,
-    (a, b) => {
-      let i = labelFirst[a]!;
-      let k = labelFirst[b]!;
-      const endA = labelFirst[a + 1]!;
-      const endB = labelFirst[b + 1]!;
-      for (; i < endA && k < endB; i++, k++) {
-        const d = ranked[i]! - ranked[k]!;
-        if (d !== 0) return d;
-      }
-      return endA - i - (endB - k);
-    },
-    slicer,
-  );
+  const { words, ranks } = await rankWords(lists, symbols, slicer);
+  const byLength = groupByLength(lists);
+  let order: Uint32Array = new Uint32Array(count);
+  let next: Uint32Array = new Uint32Array(count);
+  const buckets = new Uint32Array(ranks + 1);
+  let n = 0;
+  for (let p = byLength.length - 2; p >= 0; p--) {
+    const joining = byLength[p + 1]!;
+    if (joining.length > 0) {
+      order.copyWithin(joining.length, 0, n);
+      order.set(joining, 0);
+      n += joining.length;
+    }
+    if (slicer.due(n)) await slicer.rest();
+    const key = (list: number): number => words[labelFirst[list]! + p]!;
+    if (n * 8 < ranks) {
+      // Few lists: counting over all ranks would cost more than comparing.
+      const sorted = await sort(order.slice(0, n), (a, b) => key(a) - key(b), slicer);
+      order.set(sorted);
+      continue;
+    }
+    if (constant(order, n, key)) continue;
+    buckets.fill(0);
+    for (let i = 0; i < n; i++) buckets[key(order[i]!) + 1]!++;
+    for (let i = 1; i <= ranks; i++) buckets[i]! += buckets[i - 1]!;
+    for (let i = 0; i < n; i++) next[buckets[key(order[i]!)]!++] = order[i]!;
+    [order, next] = [next, order];
+  }
+  return order;
+}
+
+function constant(order: Uint32Array, n: number, key: (list: number) => number): boolean {
+  const first = n === 0 ? 0 : key(order[0]!);
+  for (let i = 1; i < n; i++) if (key(order[i]!) !== first) return false;
+  return true;
+}
+
+/** Lists by how many words they have. */
+function groupByLength(lists: LabelLists): number[][] {
+  const groups: number[][] = [[]];
+  for (let i = 0; i < lists.count; i++) {
+    const length = lists.labelFirst[i + 1]! - lists.labelFirst[i]!;
+    while (groups.length <= length) groups.push([]);
+    groups[length]!.push(i);
+  }
+  return groups;
 }
 
 /** The symbols of the lists, each replaced by its rank among them. */
-async function rankWords(lists: LabelLists, symbols: SymbolTable, slicer: Slicer): Promise<Uint32Array> {
+async function rankWords(
+  lists: LabelLists,
+  symbols: SymbolTable,
+  slicer: Slicer,
+): Promise<{ words: Uint32Array; ranks: number }> {
   const n = lists.labelFirst[lists.count]!;
-  const words = lists.labelSymbols;
-  const seen = new Uint32Array(Math.ceil(symbols.count() / 32));
+  const words = new Uint32Array(n);
+  // Numbers in the order of first sight; a Map when the selection is small beside the table.
+  const dense = n * 4 < symbols.count() ? null : new Uint32Array(symbols.count());
+  const sparse = new Map<number, number>();
   const distinct: number[] = [];
   for (let i = 0; i < n; i++) {
-    const symbol = words[i]!;
-    const bit = 1 << (symbol & 31);
-    if ((seen[symbol >>> 5]! & bit) !== 0) continue;
-    seen[symbol >>> 5]! |= bit;
-    distinct.push(symbol);
+    const symbol = lists.labelSymbols[i]!;
+    let number = dense === null ? (sparse.get(symbol) ?? 0) : dense[symbol]!;
+    if (number === 0) {
+      number = distinct.push(symbol);
+      if (dense === null) sparse.set(symbol, number);
+      else dense[symbol] = number;
+    }
+    words[i] = number - 1;
   }
-  const sorted = await sort(Uint32Array.from(distinct), (a, b) => symbols.compare(a, b), slicer);
-  const rank = new Uint32Array(symbols.count());
+  const numbers = Uint32Array.from(distinct, (_, i) => i);
+  const sorted = await sort(numbers, (a, b) => symbols.compare(distinct[a]!, distinct[b]!), slicer);
+  const rank = new Uint32Array(distinct.length);
   for (let i = 0; i < sorted.length; i++) rank[sorted[i]!] = i;
-  const ranked = new Uint32Array(n);
-  for (let i = 0; i < n; i++) ranked[i] = rank[words[i]!]!;
-  return ranked;
+  for (let i = 0; i < n; i++) words[i] = rank[words[i]!]!;
+  return { words, ranks: distinct.length };
 }
 
 const RUN = 32;
@@ -78,6 +117,11 @@ async function sort(
       const end = Math.min(n, from + 2 * width);
       let i = from;
       let k = middle;
+      if (k < end && compare(source[k - 1]!, source[k]!) <= 0) {
+        // In order already, as symbols that came together often are.
+        target.set(source.subarray(from, end), from);
+        continue;
+      }
       for (let to = from; to < end; to++) {
         if (slicer.due()) await slicer.rest();
         if (i < middle && (k >= end || compare(source[i]!, source[k]!) <= 0)) target[to] = source[i++]!;

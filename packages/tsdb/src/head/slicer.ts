@@ -2,8 +2,8 @@
 import type { Clock } from '@munjigi/env';
 
 export interface Slicer {
-  /** Counts one step; true when it is time to rest. */
-  due(): boolean;
+  /** Counts steps; true when it is time to rest. */
+  due(steps?: number): boolean;
   rest(): Promise<void>;
 }
 
@@ -13,10 +13,13 @@ export function newSlicer(clock: Clock, slice_ms: number): Slicer {
   let until = clock.monotonic() + slice_ms;
   let steps = 0;
   return {
-    due(): boolean {
+    due(more = 1): boolean {
       // With a slice of 0 every step rests: tests put commits between any two steps.
       if (slice_ms === 0) return true;
-      return ++steps % STEPS_PER_LOOK === 0 && clock.monotonic() >= until;
+      steps += more;
+      if (steps < STEPS_PER_LOOK) return false;
+      steps = 0;
+      return clock.monotonic() >= until;
     },
     async rest(): Promise<void> {
       await clock.yield();

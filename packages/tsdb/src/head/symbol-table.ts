@@ -26,6 +26,8 @@ export interface SymbolTable {
   add(text: string): number;
   text(symbol: number): string;
   byteLength(symbol: number): number;
+  /** Copies the text's bytes to b[at..) and returns the end. */
+  copy(symbol: number, b: Uint8Array, at: number): number;
   /** Order of the texts' UTF-8 bytes. */
   compare(a: number, b: number): number;
   startsWith(symbol: number, prefix: Uint8Array): boolean;
@@ -159,6 +161,12 @@ export function newSymbolTable(table: number): SymbolTable {
       return decodeUtf8(p.bytes, p.at, p.at + p.length);
     },
     byteLength: (symbol) => place(symbol).length,
+    copy(symbol, b, at): number {
+      const p = place(symbol);
+      if (p.length > 64) b.set(p.bytes.subarray(p.at, p.at + p.length), at);
+      else for (let i = 0; i < p.length; i++) b[at + i] = p.bytes[p.at + i]!;
+      return at + p.length;
+    },
     compare(a, b): number {
       if (a === b) return 0;
       const p = place(a);

@@ -36,12 +36,22 @@ export function beginRecord(w: ByteWriter, type: number): void {
   w.b[w.n++] = type;
 }
 
-/** One series of a series record; the caller has begun it with the type byte. `text` gives the n label texts in turn. */
-export function putSeries(w: ByteWriter, ref: number, n: number, text: (i: number) => string): void {
+/** Label texts of one series: how long text i is, and its bytes. */
+export interface LabelTexts {
+  length(i: number): number;
+  copy(i: number, b: Uint8Array, at: number): number;
+}
+
+/** One series of a series record, with n label texts in turn; the caller has begun the record. */
+export function putSeries(w: ByteWriter, ref: number, n: number, texts: LabelTexts): void {
   room(w, 20);
   w.n = putInt64(w.b, w.n, ref);
   w.n = putUvarint(w.b, w.n, n / 2);
-  for (let i = 0; i < n; i++) putText(w, text(i));
+  for (let i = 0; i < n; i++) {
+    const length = texts.length(i);
+    room(w, length + 10);
+    w.n = texts.copy(i, w.b, putUvarint(w.b, w.n, length));
+  }
 }
 
 export function putMetadata(w: ByteWriter, ref: number, m: Metadata): void {
