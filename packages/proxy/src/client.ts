@@ -8,7 +8,7 @@ import { clientGone, clientLate } from './fail.ts';
 import type { Exchange } from './filter/filter.ts';
 import type { Gate } from './gate.ts';
 import { latin1, putAll } from './http1/bytes.ts';
-import { ChunkedReader } from './http1/chunked.ts';
+import type { ChunkedReader } from './http1/chunked.ts';
 import { scanRequest, type Head } from './http1/head.ts';
 import { HEAD_BYTES, TARGET_BYTES } from './http1/limits.ts';
 import { REFUSALS, REFUSE } from './http1/refusal.ts';
@@ -56,7 +56,7 @@ export class ClientConnection implements SocketHandler, UpstreamOwner, Exchange 
   readonly port: ListenerPort;
   /** Place in gate.connections. */
   slot = 0;
-  reading = HEAD;
+  reading: number = HEAD;
   /** Reading stopped on our side. */
   paused = false;
   /** The client has not taken all that was written. */
@@ -92,13 +92,13 @@ export class ClientConnection implements SocketHandler, UpstreamOwner, Exchange 
   /** Monotonic ms. */
   startedAt = 0;
   sentAt = 0;
-  routeDeadline = Infinity;
+  routeDeadline: number = Infinity;
   keepAlive = true;
   http10 = false;
   isHead = false;
   idempotent = false;
   expects = false;
-  bodyMode = BODY_NONE;
+  bodyMode: number = BODY_NONE;
   bodyLeft = 0;
   bodyDone = true;
   /** Everything of the request that was sent lies in the upstream connection's buffer. */
@@ -112,7 +112,7 @@ export class ClientConnection implements SocketHandler, UpstreamOwner, Exchange 
   retriesLeft = 0;
   /** It was already sent again after a pooled connection had died. */
   resent = false;
-  responseMode = RES_HEAD;
+  responseMode: number = RES_HEAD;
   responseLeft = 0;
   responseChunks: ChunkedReader | null = null;
   responseKeepsUpstream = false;
@@ -170,6 +170,11 @@ export class ClientConnection implements SocketHandler, UpstreamOwner, Exchange 
   #take(b: Uint8Array, n: number): boolean {
     switch (this.reading) {
       case HEAD: {
+        if (this.blocked) {
+          // It takes no answers: no further request is begun.
+          this.keep(b, 0, n);
+          return false;
+        }
         if (this.stashed === 0) return this.#run(b, 0, n);
         const before = this.stashed;
         this.keep(b, 0, n);
@@ -498,6 +503,8 @@ export class ClientConnection implements SocketHandler, UpstreamOwner, Exchange 
 
   upstreamOpen(u: UpstreamConnection): void {
     u.activity = this.gate.now;
+    // From here on silence counts.
+    this.gate.before(this.deadline());
     if (this.reading === BODY && !u.blocked) this.resume();
   }
 

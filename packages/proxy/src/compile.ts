@@ -60,6 +60,11 @@ export class Program {
     this.#world = world;
   }
 
+  /** Closes pooled connections: nothing is served any more. */
+  close(): void {
+    for (const { current } of this.#clusters.values()) current?.remove();
+  }
+
   evict(now: number): void {
     for (const { current } of this.#clusters.values()) current?.evict(now);
   }

@@ -55,6 +55,7 @@ export function clientLate(c: ClientConnection, now: number, halfClosed_ms: numb
     return failExchange(c, FAILURE.timeout, TIMEOUT);
   if (c.reading === BODY && c.upstreamTakes() && now >= c.activity + limits.clientIdle_ms) {
     c.gate.cells[WORKER.bad + REFUSE.bodyTimeout]! += 1;
+    c.keepAlive = false;
     failExchange(c, 0, LATE_BODY);
   }
 }

@@ -60,7 +60,7 @@ export class Gate {
   /** Counts swaps: what a connection remembers of routing is older when this differs. */
   epoch = 0;
   /** No deadline is earlier than this. */
-  nextDeadline = Infinity;
+  nextDeadline: number = Infinity;
   requests = 0;
   /** First cell of the row for requests that no route takes. */
   noRouteCell = 0;

@@ -50,6 +50,10 @@ export interface RunningDataPlane extends DataPlane {
   close(drain_ms: number): Promise<void>;
 }
 
+function usesRows(r: Resource): boolean {
+  return r.kind === 'route' || r.kind === 'cluster' || r.kind === 'endpoints';
+}
+
 /** Starts the workers; they listen once a version with listeners is committed. */
 export function createDataPlane(env: Env, options: DataPlaneOptions): RunningDataPlane {
   const ackTimeout_ms = options.ackTimeout_ms ?? ACK_TIMEOUT_MS;
@@ -64,7 +68,7 @@ export function createDataPlane(env: Env, options: DataPlaneOptions): RunningDat
   const counters = new SharedCounters(cells, rows);
   const resources = new Map<ResourceName, Resource>();
   let version = 0;
-  let pending: { readonly delta: Delta; readonly slots: Promise<readonly Problem[]>[] } | null = null;
+  let pending: { readonly delta: Delta } | null = null;
   let stdout: File | null = null;
 
   const log = (bytes: Uint8Array): void => {
@@ -159,13 +163,13 @@ export function createDataPlane(env: Env, options: DataPlaneOptions): RunningDat
     for (const { host, port } of r.endpoints) yield ['endpoint', upstream, `${host}:${port}`];
   }
 
-  /** Rows are counted by resource: taken for what is set before, dropped for what it replaces after. */
-  function takeRows(delta: Delta): void {
-    for (const r of delta.set) for (const [kind, ...labels] of rowsOf(r)) rows.take(kind, ...labels);
-  }
-  function dropRows(changed: readonly Resource[]): void {
-    for (const r of changed)
-      for (const [kind, ...labels] of rowsOf(r)) rows.drop(env.clock.monotonic(), kind, ...labels);
+  /** Rows that neither the running version nor a prepared one uses begin their grace. */
+  function retainRows(delta: Delta): void {
+    if (!delta.set.some(usesRows) && delta.remove.length === 0) return;
+    const used = new Set([rowKey('route', '', '')]);
+    for (const r of resources.values())
+      for (const [kind, ...labels] of rowsOf(r)) used.add(rowKey(kind, ...labels));
+    rows.retain(used, env.clock.monotonic());
   }
 
   async function prepare(given: Delta): Promise<Problem[]> {
@@ -178,13 +182,15 @@ export function createDataPlane(env: Env, options: DataPlaneOptions): RunningDat
       set: given.set.filter((r) => resources.get(r.name)?.hash !== r.hash),
       remove: given.remove.filter((name) => resources.has(name)),
     };
+    pending = { delta };
     const taken = await tryPorts(delta);
-    if (taken.length > 0) return taken;
-    pending = { delta, slots: [] };
-    takeRows(delta);
+    if (taken.length > 0) {
+      pending = null;
+      return taken;
+    }
+    for (const r of delta.set) for (const [kind, ...labels] of rowsOf(r)) rows.take(kind, ...labels);
     const message = prepareMessage(delta);
-    pending.slots.push(...slots.map((slot) => slot.prepare(message)));
-    const answers = await Promise.all(pending.slots);
+    const answers = await Promise.all(slots.map((slot) => slot.prepare(message)));
     // Every worker finds the same; what only one finds (a port) counts too.
     const problems = new Map<string, Problem>();
     for (const p of answers.flat()) problems.set(`${p.field}\n${p.message}`, p);
@@ -219,16 +225,11 @@ export function createDataPlane(env: Env, options: DataPlaneOptions): RunningDat
       throw new Error(`version ${wanted} was not prepared`);
     const { delta } = pending;
     // From here on a worker that starts, starts with the new version.
-    const replaced: Resource[] = [];
-    for (const name of [...delta.remove, ...delta.set.map((r) => r.name)]) {
-      const old = resources.get(name);
-      if (old !== undefined) replaced.push(old);
-    }
     pending = null;
-    dropRows(replaced);
     for (const name of delta.remove) resources.delete(name);
     for (const r of delta.set) resources.set(r.name, r);
     version = delta.version;
+    retainRows(delta);
     const problems = (await Promise.all(slots.map((slot) => slot.commit(version)))).flat();
     return { ok: true, version, problems };
   }
@@ -236,8 +237,8 @@ export function createDataPlane(env: Env, options: DataPlaneOptions): RunningDat
   function abort(unwanted: number): void {
     if (pending === null || pending.delta.version !== unwanted) return;
     const { delta } = pending;
-    dropRows(delta.set);
     pending = null;
+    retainRows(delta);
     for (const slot of slots) slot.abort(unwanted);
   }
 

@@ -159,6 +159,11 @@ export class WorkerSlot {
       const why = problems.map((p) => p.message).join('; ');
       return this.#end(thread, `could not start version ${message.version}: ${why}`);
     }
+    const pending = this.#o.pending();
+    if (pending !== null && pending.delta.base === message.version) {
+      // What the others have prepared already; its problems were or will be told by them.
+      if ((await this.#ask(thread, 'prepare', pending)) === null || this.#thread !== thread) return;
+    }
     this.#version = message.version;
     this.#beatAt = this.#env.clock.monotonic();
     this.#running = true;

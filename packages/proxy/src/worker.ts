@@ -63,8 +63,15 @@ export function run(env: Env, parent: Port, data: WorkerData): void {
   const ports = new Map<string, ListenerPort>();
   let staged: { readonly what: Staged; readonly opened: Map<string, ListenerPort> } | null = null;
 
+  const abort = async (): Promise<void> => {
+    const opened = staged === null ? [] : [...staged.opened.values()];
+    staged = null;
+    for (const port of opened) await port.abort();
+  };
+
   /** Compiles, and binds the ports that are new. */
   const prepare = async (delta: Delta): Promise<Problem[]> => {
+    await abort();
     const { staged: what, problems } = program.stage(delta);
     if (what === null) return problems;
     const opened = new Map<string, ListenerPort>();
@@ -129,11 +136,7 @@ export function run(env: Env, parent: Port, data: WorkerData): void {
       commit(version);
       return version;
     },
-    abort: async () => {
-      const { opened } = staged ?? { opened: new Map<string, ListenerPort>() };
-      staged = null;
-      for (const port of opened.values()) await port.abort();
-    },
+    abort,
     close: async (drain_ms: number) => {
       gate.draining = true;
       await Promise.all([...ports.values()].map((port) => port.close()));
@@ -141,6 +144,7 @@ export function run(env: Env, parent: Port, data: WorkerData): void {
       while (gate.connections.some((c) => c.active) && env.clock.monotonic() < until)
         await env.clock.sleep(10);
       gate.stop();
+      program.close();
       return gate.connections.filter((c) => c.active).length;
     },
   });

@@ -45,18 +45,26 @@ export const FAILURE = {
 } as const;
 
 /** Columns of a route's row. */
-export const ROUTE = {
+export const ROUTE: Readonly<
+  Record<'codes' | 'buckets' | 'seconds' | 'bytesIn' | 'bytesOut' | 'width', number>
+> = {
   codes: 0,
   buckets: CODE_LABELS.length,
   seconds: CODE_LABELS.length + BUCKETS,
   bytesIn: CODE_LABELS.length + BUCKETS + 1,
   bytesOut: CODE_LABELS.length + BUCKETS + 2,
   width: CODE_LABELS.length + BUCKETS + 3,
-} as const;
+};
 /** Columns of an upstream's row. */
-export const UPSTREAM = { buckets: 0, seconds: BUCKETS, width: BUCKETS + 1 } as const;
+export const UPSTREAM: Readonly<Record<'buckets' | 'seconds' | 'width', number>> = {
+  buckets: 0,
+  seconds: BUCKETS,
+  width: BUCKETS + 1,
+};
 /** Columns of an endpoint's row. `lastFailure` is an index of FAILURES, `lastFailureAt` wall time in ms; both as this worker saw them. */
-export const ENDPOINT = {
+export const ENDPOINT: Readonly<
+  Record<'codes' | 'failures' | 'down' | 'lastFailure' | 'lastFailureAt' | 'lastSuccessAt' | 'width', number>
+> = {
   codes: 0,
   failures: CODE_LABELS.length,
   down: CODE_LABELS.length + FAILURES.length,
@@ -64,9 +72,11 @@ export const ENDPOINT = {
   lastFailureAt: CODE_LABELS.length + FAILURES.length + 2,
   lastSuccessAt: CODE_LABELS.length + FAILURES.length + 3,
   width: CODE_LABELS.length + FAILURES.length + 4,
-} as const;
+};
 /** Columns of the worker's own row. */
-export const WORKER = {
+export const WORKER: Readonly<
+  Record<'beat' | 'connections' | 'inFlight' | 'logDropped' | 'limitEvicted' | 'bad' | 'width', number>
+> = {
   beat: 0,
   connections: 1,
   inFlight: 2,
@@ -74,7 +84,7 @@ export const WORKER = {
   limitEvicted: 4,
   bad: 5,
   width: 5 + REFUSALS.length,
-} as const;
+};
 
 /** How many rows there are. Row 0 of each takes everything that found no row of its own: label values `_other`. */
 export const ROUTE_ROWS = 8192;

@@ -3,7 +3,7 @@
 import { ENDPOINT_ROWS, ROUTE_ROWS, UPSTREAM_ROWS } from './layout.ts';
 
 /** How long a row outlives its resource. */
-export const ROW_GRACE_MS = 10 * 60_000;
+export const ROW_GRACE_MS: number = 10 * 60_000;
 /** Between the parts of a key; can't stand in a label of ours. */
 const PART = '\u0000';
 
@@ -23,7 +23,6 @@ interface Row {
   readonly kind: RowKind;
   readonly row: number;
   readonly labels: readonly string[];
-  uses: number;
   freeAt: number;
 }
 
@@ -32,24 +31,23 @@ export class Rows {
   readonly #free: Record<RowKind, number[]> = { route: [], upstream: [], endpoint: [] };
   readonly #next: Record<RowKind, number> = { route: 1, upstream: 1, endpoint: 1 };
 
-  /** Counts one more resource with these labels; its row, 0 when the table is full. */
+  /** The row of these labels, new or not; 0 when the table is full. */
   take(kind: RowKind, ...labels: readonly string[]): number {
     const key = rowKey(kind, ...labels);
     let found = this.#rows.get(key);
     if (found === undefined) {
       const row = this.#free[kind].pop() ?? (this.#next[kind] < CAPACITY[kind] ? this.#next[kind]++ : 0);
       if (row === 0) return 0;
-      this.#rows.set(key, (found = { kind, row, labels, uses: 0, freeAt: Infinity }));
+      this.#rows.set(key, (found = { kind, row, labels, freeAt: Infinity }));
     }
-    found.uses++;
     found.freeAt = Infinity;
     return found.row;
   }
 
-  /** One resource less. */
-  drop(now: number, kind: RowKind, ...labels: readonly string[]): void {
-    const found = this.#rows.get(rowKey(kind, ...labels));
-    if (found !== undefined && --found.uses === 0) found.freeAt = now + ROW_GRACE_MS;
+  /** Every row whose key is not in `used` begins its grace. */
+  retain(used: ReadonlySet<string>, now: number): void {
+    for (const [key, r] of this.#rows)
+      if (r.freeAt === Infinity && !used.has(key)) r.freeAt = now + ROW_GRACE_MS;
   }
 
   /** Gives back what has been unused long enough; `zero` clears the row in every region. */
@@ -65,7 +63,7 @@ export class Rows {
   /** All rows, with those in use or still in their grace. */
   *all(kind: RowKind): Generator<{ row: number; labels: readonly string[]; used: boolean }> {
     for (const r of this.#rows.values())
-      if (r.kind === kind) yield { row: r.row, labels: r.labels, used: r.uses > 0 };
+      if (r.kind === kind) yield { row: r.row, labels: r.labels, used: r.freeAt === Infinity };
   }
 
   /** [key, row] of everything: what a new worker starts with. */

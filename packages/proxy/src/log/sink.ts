@@ -35,10 +35,12 @@ export function portSink(caller: Caller): LogSink {
     if (inFlight + n > IN_FLIGHT_BYTES) return false;
     inFlight += n;
     const bytes = Uint8Array.from(b.subarray(0, n));
-    const done = (): void => {
-      inFlight -= n;
-    };
-    caller.call('log', bytes, [bytes.buffer]).then(done, done);
+    void caller
+      .call('log', bytes, [bytes.buffer])
+      .catch(() => undefined)
+      .finally(() => {
+        inFlight -= n;
+      });
     return true;
   };
 }

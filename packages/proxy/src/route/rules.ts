@@ -1,6 +1,6 @@
 // The ordered rules of one virtual host. Few rules are tried one by one on the path's bytes; many are found through maps from paths to
 // the numbers of the rules that ask for them, and the lowest number that holds wins: the same answer, without a walk over all.
-import { equalsBytes, latin1, textOf } from '../http1/bytes.ts';
+import { equalsBytes, equalsIgnoringCase, latin1, textOf } from '../http1/bytes.ts';
 import type { Head } from '../http1/head.ts';
 import type { HeaderMatch, RouteMatch } from '../snapshot.ts';
 import { normalPath } from './path.ts';
@@ -26,6 +26,7 @@ interface CompiledHeader {
   readonly name: Uint8Array;
   readonly kind: HeaderMatch['kind'];
   readonly values: readonly Uint8Array[];
+  readonly ignoreCase: boolean;
 }
 
 export class Rules<R> {
@@ -114,6 +115,7 @@ function compile<R>(route: R, m: RouteMatch): Rule<R> {
       name: latin1(h.name),
       kind: h.kind,
       values: h.values.map((v) => Buffer.from(v, 'utf8')),
+      ignoreCase: h.ignoreCase ?? false,
     })),
   };
 }
@@ -142,8 +144,11 @@ function headerHolds(m: CompiledHeader, b: Uint8Array, h: Head): boolean {
     const from = h.offsets[4 * i + 2]!;
     const to = h.offsets[4 * i + 3]!;
     if (m.kind === 'present') return true;
-    for (const value of m.values)
-      if (m.kind === 'exact' ? equalsBytes(b, from, to, value) : startsWith(b, from, to, value)) return true;
+    for (const value of m.values) {
+      const end = m.kind === 'exact' ? to : Math.min(to, from + value.length);
+      if (m.ignoreCase ? equalsIgnoringCase(b, from, end, value) : equalsBytes(b, from, end, value))
+        return true;
+    }
   }
   return false;
 }
