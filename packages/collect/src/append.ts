@@ -216,6 +216,7 @@ export class TargetWriter {
     }
     this.#fill(t_ms, now_ms);
     this.#describe(appender, fresh);
+    parser.release();
     for (const { sample, exemplar } of parser.exemplars) {
       const ref = parser.slots[parser.entry[sample]!]!;
       const t = this.#timeOf(sample, t_ms);

@@ -113,6 +113,7 @@ export class ScrapeLoop {
         () => this.#schedule(),
         (error: unknown) => {
           // A bug, not an outage: it must be seen, and must not end the scraping of this target.
+          this.#note(this.#tools.env.clock.now(), 0, `internal error: ${String(error)}`);
           this.#tools.env.log.error('a scrape failed unexpectedly', {
             url: this.spec.url,
             error: String(error),

@@ -68,6 +68,9 @@ export class ScrapeParser {
   #type = 0;
   #commentsKnown = 0;
   #families: Map<string, Metadata> | null = null;
+  /** Labels of entries from this number on. */
+  #fresh: Labels[] = [];
+  #freshFrom = 0;
   #openMetrics = false;
   #ended = false;
   readonly #scan = { end: 0, at: 0, reason: '' };
@@ -164,11 +167,19 @@ export class ScrapeParser {
     this.#finish();
   }
 
-  /** The labels of an entry, with `__name__`, in order. Made anew by each call. */
+  /** The labels of an entry, with `__name__`, in order. */
   labels(entry: number): Labels {
+    const fresh = this.#fresh[entry - this.#freshFrom];
+    if (fresh !== undefined) return fresh;
     const { arena, offset, length, type } = this.entries;
     const from = offset[entry]!;
     return decodeSeries(arena, from, from + length[entry]!, floatLabel(type[entry]!)).labels;
+  }
+
+  /** Gives up the labels of entries that are new with this page, which are kept for the first who asks. */
+  release(): void {
+    this.#fresh = [];
+    this.#freshFrom = this.entries.count;
   }
 
   /** Entries of the last good page before this one that this page has no more. Empty after a page with errors. */
@@ -202,6 +213,7 @@ export class ScrapeParser {
       const moved = entries.compact((e) => live[e] === 1);
       for (let i = 0; i < this.#lastCount; i++) this.#last[i] = moved[this.#last[i]!]!;
     }
+    this.release();
     this.#page++;
     this.#openMetrics = openMetrics;
     this.#ended = false;
@@ -252,9 +264,10 @@ export class ScrapeParser {
     if (!this.#valueAndTime(b, from, seriesEnd, end)) return -1;
     let e = this.entries.find(b, p, seriesEnd, SERIES, this.#type);
     if (e < 0) {
-      const { duplicate } = decodeSeries(b, p, seriesEnd, '');
+      const { labels, duplicate } = decodeSeries(b, p, seriesEnd, floatLabel(this.#type));
       if (duplicate !== null) return this.#error(`the label ${duplicate} stands twice`);
       e = this.entries.add(b, p, seriesEnd, SERIES, this.#type);
+      this.#fresh[e - this.#freshFrom] = labels;
     }
     this.entry[this.n] = e;
     this.n++;

@@ -8,6 +8,7 @@ import {
   METRIC_NAME,
   type Labels,
 } from '@munjigi/model';
+import { textOf } from './texts.ts';
 
 /** What the scan found: `end` is behind the series, or -1 and `reason` and `at` say what was wrong where. */
 export interface SeriesScan {
@@ -146,10 +147,9 @@ export interface DecodedSeries {
 
 /** Labels of a series that `scanSeries` has accepted. Labels with empty values are left out. */
 export function decodeSeries(b: Uint8Array, from: number, to: number, floatLabel: FloatLabel): DecodedSeries {
-  const pairs: string[] = [];
+  const flat: string[] = [];
   let p = scanName(b, from, to);
-  if (p > from) pairs.push(METRIC_NAME, decodeUtf8(b, from, p));
-  p = skipBlank(b, p, to);
+  if (p > from) flat.push(METRIC_NAME, textOf(b, from, p));
   while (p < to) {
     const c = b[p]!;
     if (c === 123 || c === 125 || c === 44 || c === 32 || c === 9) {
@@ -158,40 +158,52 @@ export function decodeSeries(b: Uint8Array, from: number, to: number, floatLabel
     }
     const quoted = c === 34;
     const end = quoted ? scanQuoted(b, p, to) : scanLabelName(b, p, to);
-    const name = quoted ? unescape(b, p + 1, end - 1) : decodeUtf8(b, p, end);
+    const name = quoted ? unescape(b, p + 1, end - 1) : textOf(b, p, end);
     p = skipBlank(b, end, to);
     if (b[p] !== 61) {
-      pairs.push(METRIC_NAME, name);
+      flat.push(METRIC_NAME, name);
       continue;
     }
     p = skipBlank(b, p + 1, to);
     const valueEnd = scanQuoted(b, p, to);
     let value = unescape(b, p + 1, valueEnd - 1);
     if (floatLabel !== '' && name === floatLabel) value = normalFloat(value);
-    pairs.push(name, value);
+    flat.push(name, value);
     p = valueEnd;
   }
-  return sortPairs(pairs);
+  return sortPairs(flat);
 }
 
-/** Sorts by insertion: label sets are short and mostly in order. */
-function sortPairs(pairs: string[]): DecodedSeries {
-  const flat: string[] = [];
-  const names = new Set<string>();
+/** Sorts by insertion, in place: label sets are short and mostly in order. */
+function sortPairs(flat: string[]): DecodedSeries {
   let duplicate: string | null = null;
-  for (let i = 0; i < pairs.length; i += 2) {
-    const name = pairs[i]!;
-    if (names.has(name)) {
-      duplicate = name;
-      continue;
+  let empty = false;
+  for (let i = 0; i < flat.length; i += 2) {
+    const name = flat[i]!;
+    const value = flat[i + 1]!;
+    if (value === '') empty = true;
+    let k = i;
+    for (; k > 0; k -= 2) {
+      const order = compareText(flat[k - 2]!, name);
+      if (order === 0) duplicate = name;
+      if (order <= 0) break;
+      flat[k] = flat[k - 2]!;
+      flat[k + 1] = flat[k - 1]!;
     }
-    names.add(name);
-    if (pairs[i + 1] === '') continue;
-    let k = flat.length;
-    while (k > 0 && compareText(flat[k - 2]!, name) > 0) k -= 2;
-    flat.splice(k, 0, name, pairs[i + 1]!);
+    flat[k] = name;
+    flat[k + 1] = value;
   }
+  if (empty || duplicate !== null) return { labels: labelsFromSorted(strict(flat)), duplicate };
   return { labels: labelsFromSorted(flat), duplicate };
+}
+
+/** Without empty values, each name once. */
+function strict(flat: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < flat.length; i += 2) {
+    if (flat[i + 1] !== '' && flat[i] !== flat[i - 2]) kept.push(flat[i]!, flat[i + 1]!);
+  }
+  return kept;
 }
 
 /** `1` as `1.0`: clients write bucket bounds in both ways, and one series must not become two. Not a number: as it was. */
@@ -207,7 +219,7 @@ function normalFloat(text: string): string {
 
 /** `\\`, `\"` and `\n`; another escaped character keeps its backslash. */
 export function unescape(b: Uint8Array, from: number, to: number): string {
-  const text = decodeUtf8(b, from, to);
+  const text = textOf(b, from, to);
   if (!text.includes('\\')) return text;
   return text.replace(/\\([\\"n])/g, (_, c: string) => (c === 'n' ? '\n' : c));
 }

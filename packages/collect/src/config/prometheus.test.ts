@@ -170,6 +170,7 @@ test.each<[text: string, warning: RegExp]>([
   ],
   [job('scrape_native_histograms: true'), /native histograms are not scraped/],
   [job('enable_http2: false'), /no effect/],
+  ['global: {}\n---\nglobal: {}', /p.yml:3:1: warning: only the first document/],
 ])('warns of %s', (text, warning) => {
   const { config, problems } = parsePrometheusConfig('p.yml', text);
   expect(config).not.toBeNull();

@@ -140,6 +140,18 @@ function read<T>(
   const { documents, problems } = readDocuments(file, text);
   const first = documents[0];
   if (first === undefined) return { value: hasErrors(problems) ? undefined : empty, problems };
+  const second = documents[1];
+  if (second !== undefined) {
+    const message = 'only the first document of a file is read: this one is ignored';
+    problems.push({
+      severity: 'warning',
+      file,
+      line: second.line,
+      column: second.column,
+      field: '',
+      message,
+    });
+  }
   const decoded = decode(first, decoder, { file });
   const all = [...problems, ...decoded.problems];
   return { value: hasErrors(all) ? undefined : decoded.value, problems: all };

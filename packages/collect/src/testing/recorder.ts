@@ -30,7 +30,7 @@ export class Recorder implements Appendable {
   /** Set: the next commit waits for it. */
   hold: Promise<void> | null = null;
   /** New series beyond this many are refused. */
-  maxSeries = Infinity;
+  maxSeries: number = Infinity;
   /** How often a series was asked for. */
   asked = 0;
   readonly #refs = new Map<string, number>();
