@@ -1,6 +1,7 @@
 // What the HTTP surface asks of the rest of the program: plain functions and data that the wiring hands over. No endpoint reaches further.
+import type { TargetsView } from '@munjigi/collect';
 import type { Clock, Log } from '@munjigi/env';
-import type { Applied, Labels, MetricFamily, Problem } from '@munjigi/model';
+import type { Applied, MetricFamily, Problem } from '@munjigi/model';
 import type { QueryReply, QueryRequest } from '@munjigi/query';
 
 export interface ApiDeps {
@@ -42,34 +43,6 @@ export interface Asset {
   readonly contentType: string;
   /** The name holds a hash of the content: may be kept for ever. */
   readonly immutable: boolean;
-}
-
-export interface TargetsView {
-  readonly active: readonly TargetView[];
-  readonly dropped: readonly DroppedTargetView[];
-  /** Names of all scrape pools, also of those without targets. */
-  readonly pools: readonly string[];
-}
-
-export interface TargetView {
-  readonly scrapePool: string;
-  readonly discoveredLabels: Labels;
-  readonly labels: Labels;
-  readonly scrapeUrl: string;
-  readonly globalUrl: string;
-  /** '' after a good scrape. */
-  readonly lastError: string;
-  /** ms since 1970; 0: never. */
-  readonly lastScrape_ms: number;
-  readonly lastScrapeDuration_ms: number;
-  readonly health: 'up' | 'down' | 'unknown';
-  readonly scrapeInterval_ms: number;
-  readonly scrapeTimeout_ms: number;
-}
-
-export interface DroppedTargetView {
-  readonly scrapePool: string;
-  readonly discoveredLabels: Labels;
 }
 
 export interface BuildInfo {

@@ -74,7 +74,7 @@ async function reload(deps: ApiDeps, r: HttpRequest): Promise<HttpResponse> {
  * Why a request that changes something is refused: a page of another origin sent it, or it came under a name that is not ours (a page may
  * give its own name our loopback address). Programs send no Origin.
  */
-export function foreignRequest(r: HttpRequest, hostNames: readonly string[] | null): string | null {
+function foreignRequest(r: HttpRequest, hostNames: readonly string[] | null): string | null {
   const { host = '', origin } = r.headers;
   if (origin !== undefined && originHost(origin) !== host.toLowerCase())
     return `refused: the request comes from a page of ${origin}, not of this server`;

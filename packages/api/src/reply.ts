@@ -2,7 +2,7 @@
 import type { HttpResponse } from '@munjigi/env';
 import { ERROR_STATUS, type ErrorType } from '@munjigi/query';
 
-export const JSON_TYPE = 'application/json';
+const JSON_TYPE = 'application/json';
 export const TEXT_TYPE = 'text/plain; charset=utf-8';
 
 export function success(data: unknown): HttpResponse {

@@ -1,6 +1,7 @@
 // /targets, /scrape_pools, and what rules and alerts answer while there are none.
+import type { DroppedTargetView, TargetView } from '@munjigi/collect';
 import { labelsToObject, printDuration } from '@munjigi/model';
-import type { ApiDeps, DroppedTargetView, TargetView } from './deps.ts';
+import type { ApiDeps } from './deps.ts';
 import { READ, type Endpoints } from './endpoint.ts';
 import { invalidParameter } from './params.ts';
 import { success } from './reply.ts';
