@@ -36,7 +36,6 @@ export function nodeWorkers(level: LogLevel, write: ((line: string) => void) | u
       });
       const port = wrapPort(port1);
       thread.on('exit', (code) => {
-        port.close();
         resolve(reason ?? (stopped ? 'terminated' : code === 0 ? 'finished' : `exited with code ${code}`));
       });
       return {

@@ -236,6 +236,19 @@ describe('a power failure', () => {
     expect([...seen.keys()]).toEqual(expect.arrayContaining(['abcd', 'ab..']));
   });
 
+  test('nor is what happens in a directory while its sync runs', async () => {
+    const seen = await outcomes({
+      work: async ({ env }) => {
+        write(env, '/before', '');
+        const under = env.files.syncDir('/');
+        write(env, '/while', '');
+        await under;
+      },
+      look: present('/before', '/while'),
+    });
+    expect([...seen.keys()].sort()).toEqual(['/before', '/before /while']);
+  });
+
   test('after a failed sync the bytes are seen, and lost', async () => {
     const world = simWorld(4);
     const { env, disk } = world;

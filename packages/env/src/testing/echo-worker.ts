@@ -21,5 +21,9 @@ export function run(env: Env, parent: Port, data: { finish?: boolean; shared?: I
     },
     bytes: (b: Uint8Array) => b.length,
     leave: () => parent.close(),
+    burst: (n: number) => {
+      for (let i = 0; i < n; i++) parent.post({ call: 0, method: 'count', argument: i });
+      parent.close();
+    },
   });
 }

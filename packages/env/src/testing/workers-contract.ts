@@ -103,6 +103,14 @@ export const workersContract: Contract = {
     joinPort(worker, {}).send('leave', 0);
     expect(await worker.ended).toBe('finished');
   },
+  'what a thread posted before it finished arrives, before the close is told': async ({ env }) => {
+    const worker = start(env);
+    let count = 0;
+    const closed = new Promise<number>((resolve) => worker.onClose(() => resolve(count)));
+    joinPort(worker, { count: () => count++ }).send('burst', 2000);
+    expect(await worker.ended).toBe('finished');
+    expect(await closed).toBe(2000);
+  },
   'a module that is none is a reason': async ({ env }) => {
     const missing = env.workers.start('none', new URL('./no-such-module.ts', import.meta.url), 0);
     expect(await missing.ended).toMatch(/^failed: .*no-such-module/);
