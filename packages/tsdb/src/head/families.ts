@@ -89,8 +89,6 @@ export function headFamilies(
       'Commits logged and not yet visible.',
     ],
     ['munjigi_tsdb_head_selects_total', 'counter', c.selects, 'Selects.'],
-    ['prometheus_tsdb_head_active_appenders', 'gauge', state.turns.waiting(), 'Commits in progress.'],
-    ['prometheus_tsdb_head_gc_duration_seconds_count', 'counter', c.sweeps, 'Sweeps of the head.'],
     ['prometheus_tsdb_head_truncations_total', 'counter', c.sweeps, 'Sweeps of the head.'],
     ['munjigi_tsdb_leases_open', 'gauge', state.leases.openCount(), 'Open queriers.'],
     [

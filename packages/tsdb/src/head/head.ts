@@ -1,5 +1,5 @@
 // The head: the newest samples, in memory and in the log.
-import type { Clock, Files, Log as EnvLog } from '@munjigi/env';
+import { EnvError, type Clock, type Files, type Log as EnvLog } from '@munjigi/env';
 import {
   StorageError,
   type Appendable,
@@ -21,6 +21,7 @@ import { UNIT_BYTES } from '../chunk/slots.ts';
 import type { PlantedFaults } from '../faults.ts';
 import { checkpoint } from '../wal/checkpoint.ts';
 import { newWalLog, type WalLog } from '../wal/log.ts';
+import { storageError } from '../wal/writer.ts';
 import { replay, type Replayed, type ReplayStatus } from '../wal/replay.ts';
 
 export interface HeadOptions {
@@ -155,7 +156,7 @@ export async function openHead(env: HeadEnv, options: HeadOptions): Promise<Head
     return newHead(env, state, log, { ...o, dir, release: () => lock.release(), replayed, status });
   } catch (error) {
     lock.release();
-    throw error;
+    throw error instanceof EnvError ? storageError(error, `open ${o.path}`) : error;
   }
 }
 
@@ -215,6 +216,7 @@ function newHead(
   /** Drops segments that hold nothing newer than the retention, once they are a third of the log. */
   async function truncateLog(wal: WalLog): Promise<void> {
     const { writer, segmentMaxt } = wal;
+    if (cutMaxt === -Infinity) cutMaxt = state.judgedMaxt;
     if (state.judgedMaxt - cutMaxt > state.retention_ms / 4) {
       // A new segment now and then, so that little traffic doesn't keep one segment, and all in it, for ever.
       if (writer.segmentSize() > 0) writer.cut();

@@ -39,6 +39,16 @@ export function newLeases(slots: SlotPages, leaseMax_ms: number): Leases {
     return Infinity;
   }
 
+  function reclaim(): void {
+    const oldest = oldestOpen();
+    while (ring.from < ring.to) {
+      const i = ring.from % ring.slot.length;
+      if (ring.lease[i]! >= oldest) return;
+      slots.free(ring.slot[i]!, ring.units[i]!);
+      ring.from++;
+    }
+  }
+
   return {
     open(now_ms): Lease {
       const flag = new SharedArrayBuffer(4);
@@ -51,7 +61,7 @@ export function newLeases(slots: SlotPages, leaseMax_ms: number): Leases {
         flag,
         close(): void {
           closed = true;
-          open.delete(id);
+          if (open.delete(id)) reclaim();
         },
         check(): void {
           if (Atomics.load(state, 0) !== 0) throw revokedError(leaseMax_ms);
@@ -65,6 +75,10 @@ export function newLeases(slots: SlotPages, leaseMax_ms: number): Leases {
     revokedCount: () => revoked,
     retiredCount: () => ring.to - ring.from,
     retire(slot, units): void {
+      if (open.size === 0) {
+        slots.free(slot, units);
+        return;
+      }
       if (ring.to - ring.from === ring.slot.length) ring = grow(ring);
       const i = ring.to++ % ring.slot.length;
       ring.slot[i] = slot;
@@ -79,15 +93,7 @@ export function newLeases(slots: SlotPages, leaseMax_ms: number): Leases {
         revoked++;
       }
     },
-    reclaim(): void {
-      const oldest = oldestOpen();
-      while (ring.from < ring.to) {
-        const i = ring.from % ring.slot.length;
-        if (ring.lease[i]! >= oldest) return;
-        slots.free(ring.slot[i]!, ring.units[i]!);
-        ring.from++;
-      }
-    },
+    reclaim,
   };
 }
 
