@@ -3,7 +3,7 @@
 import { ScrapeParser } from '@munjigi/exposition';
 import { labelsFromObject, type Appendable } from '@munjigi/model';
 import { Rows, TargetWriter } from './append.ts';
-import { parsePrometheusConfig } from './config/prometheus.ts';
+import { parsePrometheusConfig } from './configuration/prometheus.ts';
 import { createCounters } from './counters.ts';
 
 const SAMPLES = 5000;

@@ -15,7 +15,7 @@ import {
   type Labels,
   type Relabeler,
 } from '@munjigi/model';
-import type { ScrapeConfig } from './config/scrape.ts';
+import type { ScrapeConfig } from './configuration/scrape.ts';
 import type { Counters } from './counters.ts';
 import { mergeTarget } from './target.ts';
 

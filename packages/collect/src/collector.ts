@@ -11,7 +11,7 @@ import {
   type Problem,
 } from '@munjigi/model';
 import { Rows } from './append.ts';
-import type { PrometheusConfig } from './config/prometheus.ts';
+import type { PrometheusConfig } from './configuration/prometheus.ts';
 import { createCounters } from './counters.ts';
 import { hashText, type Health, type LoopTools, type ScrapeLoop } from './loop.ts';
 import { compileJob, ScrapePool, type CompiledJob } from './pool.ts';

@@ -99,7 +99,7 @@ const QUANTILES = [0.01, 0.05, 0.5, 0.9, 0.99];
 const KEPT = 512;
 
 /** `prometheus_target_interval_length_seconds`: actual intervals between scrapes, by the configured one. */
-export class IntervalSummary {
+class IntervalSummary {
   readonly #rings = new Map<string, { values: Float64Array; count: number; sum: number }>();
 
   observe(interval: string, seconds: number): void {

@@ -3,10 +3,10 @@ export {
   type ParsedConfig,
   type ParseOptions,
   type PrometheusConfig,
-} from './config/prometheus.ts';
-export type { GlobalConfig, ScrapeLimits, ScrapeProtocol } from './config/global.ts';
-export type { ScrapeConfig } from './config/scrape.ts';
-export type { StorageConfig } from './config/sections.ts';
+} from './configuration/prometheus.ts';
+export type { GlobalConfig, ScrapeLimits, ScrapeProtocol } from './configuration/global.ts';
+export type { ScrapeConfig } from './configuration/scrape.ts';
+export type { StorageConfig } from './configuration/sections.ts';
 export {
   createCollector,
   type Collector,

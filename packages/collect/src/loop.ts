@@ -3,7 +3,7 @@ import type { Env, Timer } from '@munjigi/env';
 import { ScrapeParser } from '@munjigi/exposition';
 import { printDuration, StorageError, type Appendable, type Relabeler } from '@munjigi/model';
 import { TargetWriter, type Report, type Rows, type Scraped } from './append.ts';
-import type { ScrapeConfig } from './config/scrape.ts';
+import type { ScrapeConfig } from './configuration/scrape.ts';
 import type { Counters } from './counters.ts';
 import { fetchPage, type Fetched } from './request.ts';
 import type { TargetSpec } from './target.ts';

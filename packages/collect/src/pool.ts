@@ -2,7 +2,7 @@
 import { discover, type Discovery, type TargetGroup } from '@munjigi/discovery';
 import type { Timer } from '@munjigi/env';
 import { compileRelabel, type Labels, type Relabeler } from '@munjigi/model';
-import type { ScrapeConfig } from './config/scrape.ts';
+import type { ScrapeConfig } from './configuration/scrape.ts';
 import { ScrapeLoop, type LoopTools } from './loop.ts';
 import { judgeTarget, type TargetSpec } from './target.ts';
 

@@ -2,9 +2,9 @@
 import { EnvError, type Env, type HttpFetched, type HttpTls } from '@munjigi/env';
 import { formatOf, type Format } from '@munjigi/exposition';
 import { decodeUtf8 } from '@munjigi/model';
-import type { ScrapeProtocol } from './config/global.ts';
-import type { HttpClientConfig } from './config/http.ts';
-import type { ScrapeConfig } from './config/scrape.ts';
+import type { ScrapeProtocol } from './configuration/global.ts';
+import type { HttpClientConfig } from './configuration/http.ts';
+import type { ScrapeConfig } from './configuration/scrape.ts';
 
 export type Fetched =
   | { readonly body: Uint8Array; readonly format: Format }
@@ -19,7 +19,7 @@ const MEDIA: Readonly<Record<ScrapeProtocol, string>> = {
 };
 
 /** The Accept header: the job's protocols that can be read, the first liked best. */
-export function acceptHeader(job: ScrapeConfig): string {
+function acceptHeader(job: ScrapeConfig): string {
   const parts: string[] = [];
   let weight = 6;
   for (const protocol of job.scrape_protocols) {

@@ -9,7 +9,7 @@ import {
   type Labels,
   type Relabeler,
 } from '@munjigi/model';
-import type { ScrapeConfig } from './config/scrape.ts';
+import type { ScrapeConfig } from './configuration/scrape.ts';
 
 /** A target that is to be scraped. Times in ms. */
 export interface TargetSpec {

@@ -2,7 +2,7 @@
 import { decodeUtf8, type MetricType } from '@munjigi/model';
 import { isUtf8, scanName, scanQuoted, skipBlank, unescape } from './series.ts';
 
-export type CommentKind = 'help' | 'type' | 'unit' | 'eof' | 'none';
+type CommentKind = 'help' | 'type' | 'unit' | 'eof' | 'none';
 
 /** One comment line: what it says of which metric; or `error`. */
 export interface Comment {

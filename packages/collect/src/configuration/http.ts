@@ -15,21 +15,21 @@ import {
   type Reporter,
 } from '@munjigi/document';
 
-export interface BasicAuth {
+interface BasicAuth {
   readonly username: string;
   readonly username_file: string;
   readonly password: string;
   readonly password_file: string;
 }
 
-export interface Authorization {
+interface Authorization {
   readonly type: string;
   readonly credentials: string;
   readonly credentials_file: string;
 }
 
 /** PEM texts and paths of PEM files. */
-export interface TlsConfig {
+interface TlsConfig {
   readonly ca: string;
   readonly ca_file: string;
   readonly cert: string;
@@ -40,7 +40,7 @@ export interface TlsConfig {
   readonly insecure_skip_verify: boolean;
 }
 
-export interface HttpHeader {
+interface HttpHeader {
   readonly values: readonly string[];
   readonly secrets: readonly string[];
   readonly files: readonly string[];
