@@ -9,7 +9,7 @@ export const DESTINATIONS = 1000;
 /** Most of a weight. */
 export const WEIGHT = 1_000_000_000;
 /** Most bytes that all edits of one part may have. */
-export const EDIT_BYTES = 16 * 1024;
+export const EDIT_BYTES = 16_384;
 /** Just below 2^31, where timers end: 24 days. */
 export const DURATION_MS = 2_147_483_646;
 

@@ -16,7 +16,7 @@ export class ResourceSet {
   readonly #resources = new Map<ResourceName, Resource>();
 
   /** Names that were added twice with different content: two objects that ended up with one name. */
-  readonly collisions = new Set<ResourceName>();
+  readonly collisions: Set<ResourceName> = new Set();
 
   /** Returns the name. The same content may be added again. */
   add(resource: BareResource): ResourceName {

@@ -2,9 +2,9 @@
 import type { ListenerConfig } from '../claims.ts';
 import { intersect } from '../host-pattern.ts';
 import type { Problems } from '../problems.ts';
-import type { GatewaySpec, Server } from './gateway.ts';
+
 import { fullName, type Named } from './object.ts';
-import type { VirtualServiceSpec } from './virtual-service.ts';
+import type { GatewaySpec, Server, VirtualServiceSpec } from './spec.ts';
 
 /** A server of plain HTTP and the listener it belongs to. */
 export interface ServedBy {

@@ -19,6 +19,7 @@ import {
 import { judged, warned } from '../problems.ts';
 import { millis } from './object.ts';
 import { domainFault } from './names.ts';
+import type { DestinationRuleSpec } from './spec.ts';
 
 const text = string({ nonEmpty: true });
 const later = 'not supported yet: it has no effect';
@@ -194,7 +195,7 @@ const subset = object({
   trafficPolicy: optional(trafficPolicy),
 });
 
-export const destinationRule = object(
+export const destinationRule: Decoder<DestinationRuleSpec> = object(
   {
     host: required(judged(text, domainFault)),
     subsets: withDefault(list(subset), []),
@@ -212,8 +213,3 @@ export const destinationRule = object(
     },
   },
 );
-
-type Value<D> = D extends Decoder<infer T> ? T : never;
-export type DestinationRuleSpec = Value<typeof destinationRule>;
-
-export type SubsetSpec = Value<typeof subset>;

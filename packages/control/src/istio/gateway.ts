@@ -15,6 +15,7 @@ import {
 import { judged, warned } from '../problems.ts';
 import { domainFault } from './names.ts';
 import { isAddress, protocol } from './service-entry.ts';
+import type { GatewaySpec } from './spec.ts';
 
 const text = string({ nonEmpty: true });
 
@@ -68,7 +69,7 @@ const server = object(
   },
 );
 
-export const gateway = object(
+export const gateway: Decoder<GatewaySpec> = object(
   {
     servers: required(list(server, { min: 1 })),
     selector: optional(mapOf(string())),
@@ -88,10 +89,6 @@ export const gateway = object(
     },
   },
 );
-
-type Value<D> = D extends Decoder<infer T> ? T : never;
-export type GatewaySpec = Value<typeof gateway>;
-export type Server = Value<typeof server>;
 
 /** `host`, `namespace/host`, `*` and `.` as the namespace. Unlike Istio's, a short host such as localhost is fine. */
 function serverHostFault(text: string): string | null {

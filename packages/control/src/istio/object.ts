@@ -21,6 +21,7 @@ import type { Problem } from '@munjigi/model';
 import { DURATION_MS } from '../limits.ts';
 import { judged } from '../problems.ts';
 import type { IstioObject } from '../source/header.ts';
+import type { Headers, StringMatch } from './spec.ts';
 
 export interface Named<S> {
   readonly namespace: string;
@@ -70,11 +71,6 @@ export function textAt(written: IstioObject, ...path: readonly string[]): string
   }
   return node.kind === 'scalar' && !isNull(node) ? node.text : null;
 }
-
-export type StringMatch =
-  | { readonly kind: 'exact' | 'prefix'; readonly value: string }
-  /** Whatever it is, as long as it is there. */
-  | { readonly kind: 'present' };
 
 const REGEX = 'regular expressions are not supported yet: use exact or prefix';
 
@@ -128,7 +124,10 @@ const edits = {
   remove: withDefault(list(headerName), []),
 } satisfies Schema;
 const headerOperations = object(edits);
-export const headers = object({ request: optional(headerOperations), response: optional(headerOperations) });
+export const headers: Decoder<Headers> = object({
+  request: optional(headerOperations),
+  response: optional(headerOperations),
+});
 
 /** Headers that frame a message or belong to one connection. */
 const FRAMING: ReadonlySet<string> = new Set([
@@ -149,6 +148,3 @@ function headerEditFault(name: string): string | null {
     ? `${name} cannot be changed: it frames the message or belongs to the connection`
     : headerFault(name);
 }
-
-type Value<D> = D extends Decoder<infer T> ? T : never;
-export type HeaderOperations = Value<typeof headerOperations>;

@@ -6,15 +6,19 @@ import { ENDPOINTS } from '../limits.ts';
 import { printPlace, type Problems } from '../problems.ts';
 import { POOL, type ResourceSet } from '../resources.ts';
 import type { TargetView } from '../view.ts';
-import type { DestinationRuleSpec, SubsetSpec } from './destination-rule.ts';
 import { fullHost } from './names.ts';
 import { fullName, type Named } from './object.ts';
-import type { EndpointSpec, ServiceEntrySpec } from './service-entry.ts';
-import type { Destination } from './virtual-service.ts';
+import type {
+  Destination,
+  DestinationRuleSpec,
+  EndpointSpec,
+  PortSpec,
+  ServiceEntrySpec,
+  SubsetSpec,
+} from './spec.ts';
 
 type Entry = Named<ServiceEntrySpec>;
 type Rule = Named<DestinationRuleSpec>;
-type Port = ServiceEntrySpec['ports'][number];
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const STREAM_IDLE_TIMEOUT_MS = 300_000;
@@ -178,7 +182,7 @@ export class Registry {
     return best === null ? null : (map.get(best) ?? null);
   }
 
-  #portOf(entries: readonly Entry[], destination: Destination, host: string, at: Place): Port | null {
+  #portOf(entries: readonly Entry[], destination: Destination, host: string, at: Place): PortSpec | null {
     const ports = entries.flatMap((entry) => entry.spec.ports);
     const numbers = [...new Set(ports.map((port) => port.number))];
     const asked = destination.port?.number;
@@ -273,7 +277,7 @@ export class Registry {
   }
 }
 
-function isHttp(port: Port): boolean {
+function isHttp(port: PortSpec): boolean {
   return port.protocol === undefined || ['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB'].includes(port.protocol);
 }
 

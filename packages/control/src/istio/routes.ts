@@ -12,9 +12,16 @@ import { EDIT_BYTES } from '../limits.ts';
 import type { Problems } from '../problems.ts';
 import { NO_EDITS, type ResourceSet } from '../resources.ts';
 import { describeMatches, describeSplit, type RouteView, type TargetView } from '../view.ts';
-import { fullName, type HeaderOperations, type Named, type StringMatch } from './object.ts';
+import { fullName, type Named } from './object.ts';
 import { NO_HEALTHY_UPSTREAM, type Registry } from './registry.ts';
-import type { HttpMatch, HttpRoute, VirtualServiceSpec, Weighted } from './virtual-service.ts';
+import type {
+  HeaderOperations,
+  HttpMatch,
+  HttpRoute,
+  StringMatch,
+  VirtualServiceSpec,
+  Weighted,
+} from './spec.ts';
 
 /** Where a VirtualService is attached: what its matches may ask about. */
 interface Attachment {

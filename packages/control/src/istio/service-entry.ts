@@ -17,6 +17,7 @@ import {
 import { WEIGHT } from '../limits.ts';
 import { judged, warned } from '../problems.ts';
 import { domainFault } from './names.ts';
+import type { Protocol, ServiceEntrySpec } from './spec.ts';
 
 const text = string({ nonEmpty: true });
 const portNumber = integer({ min: 1, max: 65_535 });
@@ -35,7 +36,6 @@ const PROTOCOLS = [
   'REDIS',
   'UDP',
 ] as const;
-export type Protocol = (typeof PROTOCOLS)[number];
 
 /** As Istio, in any case. */
 export const protocol: Decoder<Protocol> = (node, context) =>
@@ -62,7 +62,7 @@ const endpoint = object({
 
 const RESOLUTIONS = ['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS'] as const;
 
-export const serviceEntry = object(
+export const serviceEntry: Decoder<ServiceEntrySpec> = object(
   {
     hosts: required(
       list(
@@ -129,10 +129,6 @@ export const serviceEntry = object(
     },
   },
 );
-
-type Value<D> = D extends Decoder<infer T> ? T : never;
-export type ServiceEntrySpec = Value<typeof serviceEntry>;
-export type EndpointSpec = ServiceEntrySpec['endpoints'][number];
 
 function addressFault(address: string, resolution: string, ownPorts: number, ports: number): string | null {
   if (address.startsWith('unix://')) {

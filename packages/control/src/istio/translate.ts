@@ -12,7 +12,8 @@ import { fullName, readObject, textAt, type Named } from './object.ts';
 import { Registry } from './registry.ts';
 import { addRoute } from './routes.ts';
 import { serviceEntry } from './service-entry.ts';
-import { virtualService, type VirtualServiceSpec } from './virtual-service.ts';
+import type { VirtualServiceSpec } from './spec.ts';
+import { virtualService } from './virtual-service.ts';
 
 export interface IstioTranslation {
   /** By the listener's index. */

@@ -21,7 +21,8 @@ import { DESTINATIONS, isHostHeader, isPath, WEIGHT } from '../limits.ts';
 import { judged, warned } from '../problems.ts';
 import { intersect } from '../host-pattern.ts';
 import { domainFault } from './names.ts';
-import { headers, headerMatches, millis, stringMatch, type StringMatch } from './object.ts';
+import { headers, headerMatches, millis, stringMatch } from './object.ts';
+import type { HttpMatch, StringMatch, VirtualServiceSpec } from './spec.ts';
 
 const text = string({ nonEmpty: true });
 const portNumber = integer({ min: 1, max: 65_535 });
@@ -270,7 +271,7 @@ const tlsRoute = object(
   { unknownFields: 'allowed' },
 );
 
-export const virtualService = object(
+export const virtualService: Decoder<VirtualServiceSpec> = object(
   {
     hosts: withDefault(list(judged(text, virtualHostFault)), []),
     gateways: withDefault(list(judged(text, gatewayFault)), ['mesh']),
@@ -304,13 +305,6 @@ export const virtualService = object(
     },
   },
 );
-
-type Value<D> = D extends Decoder<infer T> ? T : never;
-export type HttpMatch = Value<typeof match>;
-export type HttpRoute = Value<typeof http>;
-export type Weighted = Value<typeof weighted>;
-export type Destination = Value<typeof destination>;
-export type VirtualServiceSpec = Value<typeof virtualService>;
 
 function virtualHostFault(host: string): string | null {
   if (host.includes(':')) return `${host}: IPv6 addresses as hosts are not supported yet`;

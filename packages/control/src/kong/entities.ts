@@ -13,7 +13,7 @@ import type {
   ServiceFields,
   TargetFields,
   UpstreamFields,
-} from './schema.ts';
+} from './fields.ts';
 
 /** An entity with its id and its place. `label`: its name, or its id when it has none. */
 interface Entity<F> {

@@ -7,9 +7,6 @@ import {
   describe,
   enumOf,
   isNull,
-  object,
-  optional,
-  raw,
   toPlain,
   type Decoder,
   type MapNode,
@@ -18,23 +15,25 @@ import {
 } from '@munjigi/document';
 import type { Problem } from '@munjigi/model';
 import type { KongDocument } from '../source/header.ts';
+import type {
+  ConsumerFields,
+  KeyFields,
+  PluginFields,
+  RouteFields,
+  ServiceFields,
+  TargetFields,
+  UpstreamFields,
+} from './fields.ts';
 import {
-  consumerFields,
+  consumerDecoder,
   headerKeys,
   keyDecoder,
   otherParts,
   pluginDecoder,
-  routeFields,
-  serviceFields,
+  routeDecoder,
+  serviceDecoder,
   targetDecoder,
-  upstreamFields,
-  type ConsumerFields,
-  type KeyFields,
-  type PluginFields,
-  type RouteFields,
-  type ServiceFields,
-  type TargetFields,
-  type UpstreamFields,
+  upstreamDecoder,
 } from './schema.ts';
 
 export interface WrittenEntity<F> {
@@ -108,13 +107,12 @@ export function formatOf(document: KongDocument): string {
   return version?.kind === 'scalar' ? version.text : '3.0';
 }
 
-const nestedPart = optional(raw);
 const decoders: { readonly [K in Kind]: Decoder<Written[K][number]['fields']> } = {
-  services: object({ ...serviceFields, routes: nestedPart, plugins: nestedPart }),
-  routes: object({ ...routeFields, plugins: nestedPart }),
-  upstreams: object({ ...upstreamFields, targets: nestedPart }),
+  services: serviceDecoder,
+  routes: routeDecoder,
+  upstreams: upstreamDecoder,
   targets: targetDecoder,
-  consumers: object({ ...consumerFields, keyauth_credentials: nestedPart, plugins: nestedPart }),
+  consumers: consumerDecoder,
   keyauth_credentials: keyDecoder,
   plugins: pluginDecoder,
 };

@@ -18,15 +18,18 @@ import {
   string,
   withDefault,
   type Decoder,
-  type ObjectOf,
   type Schema,
 } from '@munjigi/document';
-
-/** A foreign key: what it says and by which field it means it. */
-export interface Reference {
-  readonly by: 'name' | 'id' | 'either';
-  readonly key: string;
-}
+import type {
+  ConsumerFields,
+  KeyFields,
+  PluginFields,
+  Reference,
+  RouteFields,
+  ServiceFields,
+  TargetFields,
+  UpstreamFields,
+} from './fields.ts';
 
 const text = string({ nonEmpty: true });
 const tags = optional(list(string()));
@@ -73,9 +76,12 @@ const bookkeeping = {
   _ignore: optional(plain),
 } satisfies Schema;
 
+/** Lists of other entities, read on their own. */
+const nested = optional(raw);
+
 const later = 'not supported yet: it has no effect';
 
-export const pluginDecoder = object({
+export const pluginDecoder: Decoder<PluginFields> = object({
   ...bookkeeping,
   id: optional(text),
   name: required(text),
@@ -94,7 +100,7 @@ export const pluginDecoder = object({
   run_on: optional(plain),
 });
 
-export const routeFields = {
+export const routeDecoder: Decoder<RouteFields> = object({
   ...bookkeeping,
   id: optional(text),
   name: optional(text),
@@ -117,9 +123,10 @@ export const routeFields = {
   priority: refused('expressions and their priority are not supported yet'),
   service: optional(reference),
   filter_chains: filterChains,
-} as const satisfies Schema;
+  plugins: nested,
+});
 
-export const serviceFields = {
+export const serviceDecoder: Decoder<ServiceFields> = object({
   ...bookkeeping,
   id: optional(text),
   name: optional(text),
@@ -141,9 +148,11 @@ export const serviceFields = {
   tls_sans: refused('TLS towards services is not supported yet'),
   ca_certificates: refused('TLS towards services is not supported yet'),
   filter_chains: filterChains,
-} as const satisfies Schema;
+  routes: nested,
+  plugins: nested,
+});
 
-export const targetDecoder = object({
+export const targetDecoder: Decoder<TargetFields> = object({
   ...bookkeeping,
   id: optional(text),
   target: required(text),
@@ -153,7 +162,7 @@ export const targetDecoder = object({
 });
 
 const hashing = ignored('consistent hashing is not supported yet: targets take turns');
-export const upstreamFields = {
+export const upstreamDecoder: Decoder<UpstreamFields> = object({
   ...bookkeeping,
   id: optional(text),
   name: required(text),
@@ -178,9 +187,10 @@ export const upstreamFields = {
   healthchecks: optional(raw),
   client_certificate: refused('client certificates towards services are not supported yet'),
   use_srv_name: ignored(later),
-} as const satisfies Schema;
+  targets: nested,
+});
 
-export const keyDecoder = object({
+export const keyDecoder: Decoder<KeyFields> = object({
   ...bookkeeping,
   id: optional(text),
   key: required(text),
@@ -189,7 +199,7 @@ export const keyDecoder = object({
 });
 
 const otherCredential = ignored('its plugin is not supported yet: these credentials have no effect');
-export const consumerFields = {
+export const consumerDecoder: Decoder<ConsumerFields> = object({
   ...bookkeeping,
   id: optional(text),
   username: optional(text),
@@ -202,7 +212,9 @@ export const consumerFields = {
   oauth2_credentials: otherCredential,
   mtls_auth_credentials: otherCredential,
   groups: refused('consumer groups are not supported yet'),
-} as const satisfies Schema;
+  keyauth_credentials: nested,
+  plugins: nested,
+});
 
 export interface OtherPart {
   readonly severity: 'error' | 'warning';
@@ -258,12 +270,3 @@ export const headerKeys: ReadonlySet<string> = new Set([
   '_konnect',
   '_info',
 ]);
-
-type Field<T> = T extends Decoder<infer V> ? V : never;
-export type PluginFields = Field<typeof pluginDecoder>;
-export type TargetFields = Field<typeof targetDecoder>;
-export type KeyFields = Field<typeof keyDecoder>;
-export type RouteFields = ObjectOf<typeof routeFields>;
-export type ServiceFields = ObjectOf<typeof serviceFields>;
-export type UpstreamFields = ObjectOf<typeof upstreamFields>;
-export type ConsumerFields = ObjectOf<typeof consumerFields>;
