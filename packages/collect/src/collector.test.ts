@@ -193,6 +193,14 @@ test.each<[what: string, more: string, steps: [page: Page, written: string[]][]]
   ],
   ['a time too far in the future', '', [['a 1 1767999999000\nb 1\n', [`b{${T}} 1`]]]],
   [
+    'NaN keeps its bits',
+    '',
+    [
+      ['a NaN\n', [`a{${T}} NaN`]],
+      ['a NaN\n', [`a{${T}} NaN`]],
+    ],
+  ],
+  [
     'labels of the target win',
     '',
     [

@@ -2,9 +2,11 @@
 import {
   EMPTY_LABELS,
   FAULT,
+  HIGH,
   isStale,
   labelsKey,
   labelValue,
+  LOW,
   printLabels,
   type Appendable,
   type Appender,
@@ -73,7 +75,7 @@ export class Recorder implements Appendable {
       floats: (refs, t, v, _, n) => {
         const bits = new Uint32Array(v.buffer, v.byteOffset);
         for (let i = 0; i < n; i++)
-          rows.push({ ref: refs[i]!, t: t[i]!, v: isStale(bits, i) ? 'stale' : String(v[i]) });
+          rows.push({ ref: refs[i]!, t: t[i]!, v: isStale(bits, i) ? 'stale' : printValue(v, bits, i) });
       },
       histogram: () => {
         throw new Error('no histograms are written');
@@ -123,4 +125,11 @@ export class Recorder implements Appendable {
   #print(ref: number): string {
     return printLabels(this.#labels[ref]!);
   }
+}
+
+/** NaN with other bits than Prometheus' normal NaN shows them. */
+function printValue(v: Float64Array, bits: Uint32Array, i: number): string {
+  if (!Number.isNaN(v[i]!) || (bits[2 * i + LOW] === 1 && bits[2 * i + HIGH] === 0x7ff80000))
+    return String(v[i]);
+  return `NaN ${bits[2 * i + HIGH]!.toString(16)} ${bits[2 * i + LOW]!.toString(16)}`;
 }
