@@ -127,6 +127,10 @@ test('a full disk refuses the batch, whole, and takes the next when space return
     ).accepted,
   ).toBe(2);
   const before = await query(head, NAMED);
+  expect(before).toEqual([
+    { labels: '__name__=m', t: [1, 2], v: [1, 2] },
+    { labels: '__name__=new', t: [2], v: [2] },
+  ]);
   world.disk.crash('process');
   world.restart();
   head = await open(world);

@@ -1,6 +1,13 @@
 import { simWorld, type SimWorld } from '@munjigi/env/sim';
 import { isDeepStrictEqual } from 'node:util';
-import { FAULT, labelsFromObject, newColumn, type Querier, type Selection } from '@munjigi/model';
+import {
+  FAULT,
+  labelsFromObject,
+  newColumn,
+  type Matcher,
+  type Querier,
+  type Selection,
+} from '@munjigi/model';
 import { expect, test } from 'vitest';
 import { openChunkReader, openHead, openMemoryHead, type Head } from '../index.ts';
 import {
@@ -25,15 +32,24 @@ async function open(world: SimWorld, walSync_ms: number): Promise<Head> {
   return world.run(openHead(world.env, { path: '/data', walSync_ms, slice_ms: 0 }));
 }
 
-test('selects that rest at every step see whole commits', async () => {
+test.each<[string, readonly Matcher[]]>([
+  ['capturing', NAMED],
+  [
+    'matching, then capturing',
+    [
+      { name: '__name__', op: '=', value: 'm' },
+      { name: 'i', op: '=~', value: '[0-9]+' },
+    ],
+  ],
+])('selects that rest at every step of %s see whole commits', async (_, matchers) => {
   const world = simWorld(2);
   const head = await open(world, 1000);
   await world.run(write(head, wave(0)));
   const seen = new Set<number>();
-  for (let delay = 0; delay < 60; delay += 3) {
+  for (let delay = 0; delay < 300; delay += 15) {
     const before = head.stats().maxt / 1000;
     let newest = before;
-    const select = using(head.querier(), async (q) => readSelection(await q.select(0, 1e9, NAMED)));
+    const select = using(head.querier(), async (q) => readSelection(await q.select(0, 1e9, matchers)));
     const commits = async (): Promise<void> => {
       for (let i = 0; i < delay; i++) await world.env.clock.yield();
       for (let k = before + 1; k <= before + 3; k++) {
