@@ -110,6 +110,10 @@ function headlineOf(
   if (lost || error !== null) {
     return { tone: 'unknown', text: 'No contact', detail: `At ${at}: ${known.text.toLowerCase()}` };
   }
+  if (data.failures.length > 0) return { ...known, detail: `Answered in part at ${at}` };
+  if (troubles.length === 0 && data.gateway?.routes.length === 0 && data.targets?.length === 0) {
+    return { tone: 'unknown', text: 'Nothing to watch yet', detail: `Live, updated ${at}` };
+  }
   return { ...known, detail: `Live, updated ${at}` };
 }
 

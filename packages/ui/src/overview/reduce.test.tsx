@@ -5,6 +5,7 @@ import { filterTargets, poolsOf, readTargets } from '../targets/read-targets.ts'
 import { readGateway } from './gateway.ts';
 import {
   downSince,
+  firstPoint,
   headline,
   overviewExprs,
   rateWindow_s,
@@ -78,9 +79,9 @@ describe('routes', () => {
       [{ service: 'q', route: 'old' }, ['0', '0', '0']],
     ),
     errors: matrix([{ service: 's', route: 'a' }, [null, '5', '2']]),
-    p95: matrix([{ service: 's', route: 'a' }, ['NaN', '0.2', '0.3']]),
-    p50: vector([{ service: 's', route: 'a' }, '0.1']),
-    p99: vector([{ service: 's', route: 'a' }, 'NaN']),
+    p95: matrix([{ route: 'a' }, ['NaN', '0.2', '0.3']]),
+    p50: vector([{ route: 'a' }, '0.1']),
+    p99: vector([{ route: 'a' }, 'NaN']),
     upstream: vector([{ upstream: 'a1' }, '30'], [{ upstream: 'a2' }, '10']),
   };
   const rows = routeRows(GATEWAY, traffic);
@@ -118,6 +119,25 @@ describe('routes', () => {
   test('totals weigh errors by traffic', () => {
     expect(totalsOf(rows)).toEqual({ rate: 41, errorShare: 2 / 41, p99_s: null });
     expect(totalsOf([])).toEqual({ rate: 0, errorShare: null, p99_s: null });
+  });
+  test.each<[string, (number | null)[][], number]>([
+    ['full', [Array.from({ length: 61 }, () => 1)], 0],
+    [
+      'one young, one old',
+      [
+        [...Array.from({ length: 30 }, () => null), ...Array.from({ length: 31 }, () => 1)],
+        [null, ...Array.from({ length: 60 }, () => 1)],
+      ],
+      1,
+    ],
+    ['very young', [[...Array.from({ length: 60 }, () => null), 1]], 52],
+    ['nothing at all', [[null, null]], 0],
+    ['no rows', [], 0],
+  ])('first point of lines: %s', (_, rateLines, first) => {
+    const [row] = rows;
+    expect(firstPoint(rateLines.map((rateLine) => ({ ...row, rateLine }) as NonNullable<typeof row>))).toBe(
+      first,
+    );
   });
   test('every expression that is asked for is valid', () => {
     const row = { ...rows[0], name: 'we"ird\\', service: '' } as NonNullable<(typeof rows)[0]>;

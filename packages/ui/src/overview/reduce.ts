@@ -26,7 +26,7 @@ export function overviewExprs(
 ): Record<'rate' | 'errors' | 'p50' | 'p95' | 'p99' | 'upstream' | 'alerts', string> {
   const w = `[${window_s % 60 === 0 ? `${window_s / 60}m` : `${window_s}s`}]`;
   const latency = (q: string): string =>
-    `histogram_quantile(${q}, sum by (service, route, le) (rate(munjigi_http_request_duration_seconds_bucket${w})))`;
+    `histogram_quantile(${q}, sum by (route, le) (rate(munjigi_http_request_duration_seconds_bucket${w})))`;
   return {
     rate: `sum by (service, route) (rate(munjigi_http_requests_total${w}))`,
     errors: `sum by (service, route) (rate(munjigi_http_requests_total{code=~"5.."}${w}))`,
@@ -45,7 +45,7 @@ export function routeExprs(row: RouteRow, window_s: number): Record<'rate' | 'er
   return {
     rate: `sum by (code) (rate(munjigi_http_requests_total{${by}}${w}))`,
     errors: `sum(rate(munjigi_http_requests_total{${by}, code=~"5.."}${w})) / sum(rate(munjigi_http_requests_total{${by}}${w}))`,
-    latency: `histogram_quantile(0.95, sum by (le) (rate(munjigi_http_request_duration_seconds_bucket{${by}}${w})))`,
+    latency: `histogram_quantile(0.95, sum by (le) (rate(munjigi_http_request_duration_seconds_bucket{route=${quote(row.name)}}${w})))`,
   };
 }
 
@@ -95,12 +95,13 @@ export interface RouteRow {
 
 /** Configured routes in their order, then those that only have traffic. */
 export function routeRows(gateway: Gateway | null, traffic: Traffic): RouteRow[] {
-  const rate = lines(traffic.rate, traffic.grid);
-  const errors = lines(traffic.errors, traffic.grid);
-  const p95 = lines(traffic.p95, traffic.grid);
-  const p50 = lasts(traffic.p50);
-  const p99 = lasts(traffic.p99);
-  const sent = sentTo(traffic.upstream);
+  const rate = lines(traffic.rate, traffic.grid, keyOfMetric);
+  const errors = lines(traffic.errors, traffic.grid, keyOfMetric);
+  // The histogram knows the route alone.
+  const p95 = lines(traffic.p95, traffic.grid, routeOf);
+  const p50 = lasts(traffic.p50, 'route');
+  const p99 = lasts(traffic.p99, 'route');
+  const sent = lasts(traffic.upstream, 'upstream');
   const users = new Map<string, Set<string>>();
   const configured = new Map<string, GatewayRoute[]>();
   for (const r of gateway?.routes ?? []) {
@@ -120,24 +121,40 @@ export function routeRows(gateway: Gateway | null, traffic: Traffic): RouteRow[]
     const rateLine = rate.get(key)?.line ?? [];
     const now = last(rateLine);
     if (routes.length === 0 && rateLine.every((v) => v === null || v === 0)) continue;
+    const name = routes[0]?.label ?? rate.get(key)?.metric['route'] ?? '';
     const errorLine = shareLine(errors.get(key)?.line ?? [], rateLine);
     rows.push({
       key,
-      name: routes[0]?.label ?? rate.get(key)?.metric['route'] ?? '',
+      name,
       service: routes[0]?.service ?? rate.get(key)?.metric['service'] ?? '',
       routes,
       rate: now ?? 0,
       rateLine,
       errorShare: now === null || now === 0 ? null : (last(errorLine) ?? 0),
       errorLine,
-      p50_s: p50.get(key) ?? null,
-      p95_s: last(p95.get(key)?.line ?? []),
-      p99_s: p99.get(key) ?? null,
-      p95Line: p95.get(key)?.line ?? [],
+      p50_s: p50.get(name) ?? null,
+      p95_s: last(p95.get(name)?.line ?? []),
+      p99_s: p99.get(name) ?? null,
+      p95Line: p95.get(name)?.line ?? [],
       split: uniqueShares(routes.flatMap((r) => shares(r, sent, users))),
     });
   }
   return rows;
+}
+
+/** Fewest points a small line shows. */
+const SPARK_POINTS_MIN = 9;
+
+/** The first point from which any route has data: a server that just started fills its lines instead of leaving them empty on the left. */
+export function firstPoint(rows: readonly RouteRow[]): number {
+  let first = Infinity;
+  let length = 0;
+  for (const { rateLine } of rows) {
+    const at = rateLine.findIndex((v) => v !== null);
+    if (at >= 0) first = Math.min(first, at);
+    length = Math.max(length, rateLine.length);
+  }
+  return Math.max(0, Math.min(first, length - SPARK_POINTS_MIN));
 }
 
 export interface Totals {
@@ -333,7 +350,15 @@ function keyOfMetric(metric: LabelMap): string {
   return keyOf(metric['service'] ?? '', metric['route'] ?? '');
 }
 
-function lines(data: QueryData | null, grid: Traffic['grid']): Map<string, { metric: LabelMap; line: Line }> {
+function routeOf(metric: LabelMap): string {
+  return metric['route'] ?? '';
+}
+
+function lines(
+  data: QueryData | null,
+  grid: Traffic['grid'],
+  keyOfSeries: (metric: LabelMap) => string,
+): Map<string, { metric: LabelMap; line: Line }> {
   const out = new Map<string, { metric: LabelMap; line: Line }>();
   if (data?.resultType !== 'matrix') return out;
   for (const series of data.result) {
@@ -343,27 +368,18 @@ function lines(data: QueryData | null, grid: Traffic['grid']): Map<string, { met
       const v = parseSample(value);
       if (i >= 0 && i < grid.points && !Number.isNaN(v)) line[i] = v;
     }
-    out.set(keyOfMetric(series.metric), { metric: series.metric, line });
+    out.set(keyOfSeries(series.metric), { metric: series.metric, line });
   }
   return out;
 }
 
-function lasts(data: QueryData | null): Map<string, number> {
+/** Values of an instant vector by one label; NaN counts as none. */
+function lasts(data: QueryData | null, label: string): Map<string, number> {
   const out = new Map<string, number>();
   if (data?.resultType !== 'vector') return out;
   for (const { metric, value } of data.result) {
     const v = value === undefined ? NaN : parseSample(value[1]);
-    if (!Number.isNaN(v)) out.set(keyOfMetric(metric), v);
-  }
-  return out;
-}
-
-function sentTo(data: QueryData | null): Map<string, number> {
-  const out = new Map<string, number>();
-  if (data?.resultType !== 'vector') return out;
-  for (const { metric, value } of data.result) {
-    const v = value === undefined ? NaN : parseSample(value[1]);
-    if (Number.isFinite(v)) out.set(metric['upstream'] ?? '', v);
+    if (!Number.isNaN(v)) out.set(metric[label] ?? '', v);
   }
   return out;
 }

@@ -1,13 +1,17 @@
 // Routes with their traffic: a table where there is room, cards where there is not (app.css turns it by the labels in `data-label`).
 import type { ReactNode } from 'react';
+import { printDuration } from '../duration.ts';
 import { printLatency, printPercent, printRate } from '../number.ts';
 import { Link, queryLink } from '../router.tsx';
 import {
   ERRORS_BAD,
   ERRORS_WARN,
+  firstPoint,
   isStray,
   routeExprs,
   routeTitle,
+  SPARK_RANGE_s,
+  SPARK_STEP_s,
   type RouteRow,
   type SplitShare,
 } from './reduce.ts';
@@ -22,11 +26,12 @@ export function RouteTable(props: {
   window_s: number;
   state: CardState;
 }): ReactNode {
+  const first = firstPoint(props.rows);
   return (
     <section className="card" aria-labelledby="routes-title" aria-busy={props.state === 'loading'}>
       <header className="card-head">
         <h2 id="routes-title">Routes</h2>
-        <span className="dim">last 15 minutes</span>
+        <span className="dim">last {printDuration(SPARK_RANGE_s * 1000 - first * SPARK_STEP_s * 1000)}</span>
       </header>
       {props.rows.length === 0 ? (
         <p className="empty">{emptyText(props.state, NO_ROUTES)}</p>
@@ -53,7 +58,7 @@ export function RouteTable(props: {
           </thead>
           <tbody>
             {props.rows.map((row) => (
-              <Row key={row.key} row={row} window_s={props.window_s} />
+              <Row key={row.key} row={row} first={first} window_s={props.window_s} />
             ))}
           </tbody>
         </table>
@@ -62,7 +67,7 @@ export function RouteTable(props: {
   );
 }
 
-function Row(props: { row: RouteRow; window_s: number }): ReactNode {
+function Row(props: { row: RouteRow; first: number; window_s: number }): ReactNode {
   const { row } = props;
   const exprs = routeExprs(row, props.window_s);
   const tone = errorTone(row.errorShare);
@@ -87,13 +92,17 @@ function Row(props: { row: RouteRow; window_s: number }): ReactNode {
         <Link to={queryLink(exprs.rate)} className="figure">
           {idle ? <span className="dim">idle</span> : printRate(row.rate)}
         </Link>
-        <Sparkline line={row.rateLine} floor={0.1} />
+        <Sparkline line={row.rateLine.slice(props.first)} floor={0.1} />
       </td>
       <td data-label="Errors" className="col-line col-half">
         <Link to={queryLink(exprs.errors)} className={`figure tone-text-${tone}`}>
           {row.errorShare === null ? <span className="dim">-</span> : printPercent(row.errorShare)}
         </Link>
-        <Sparkline line={row.errorLine} tone={tone === 'ok' ? 'quiet' : 'bad'} floor={0.02} />
+        <Sparkline
+          line={row.errorLine.slice(props.first)}
+          tone={tone === 'ok' ? 'quiet' : 'bad'}
+          floor={0.02}
+        />
       </td>
       <td data-label="p50" className="col-third">
         <Latency seconds={row.p50_s} />
@@ -102,7 +111,7 @@ function Row(props: { row: RouteRow; window_s: number }): ReactNode {
         <Link to={queryLink(exprs.latency)} className="figure">
           <Latency seconds={row.p95_s} />
         </Link>
-        <Sparkline line={row.p95Line} floor={0.001} />
+        <Sparkline line={row.p95Line.slice(props.first)} floor={0.001} />
       </td>
       <td data-label="p99" className="col-third">
         <Latency seconds={row.p99_s} />

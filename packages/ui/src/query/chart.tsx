@@ -84,7 +84,7 @@ function options(
   }
   return {
     legend: { show: false },
-    padding: [12, 14, 0, 4],
+    padding: [12, 30, 0, 4],
     tzDate: (s) => (p.zone === 'utc' ? uPlot.tzDate(dateAt(s * 1000), 'Etc/UTC') : dateAt(s * 1000)),
     scales: {
       x: { time: true, range: [from, from === to ? from + 1 : to] },

@@ -147,6 +147,8 @@ export function mockFamilies(trouble: boolean, downFrom_s: number): Map<string, 
   const upstream: MockSeries[] = [];
   for (const [i, r] of MOCK_ROUTES.entries()) {
     const labels = { job: 'munjigi', instance: '127.0.0.1:9090', service: r.service, route: r.route };
+    // As the program's own: the histogram has no service.
+    const { service: _, ...timed } = labels;
     const failing = r.failing[trouble ? 1 : 0];
     requests.push({ labels: { ...labels, code: '200' }, at: (t) => grown(t, r.rate * (1 - failing), i) });
     if (r.rate > 0)
@@ -154,11 +156,11 @@ export function mockFamilies(trouble: boolean, downFrom_s: number): Map<string, 
     for (const le of [...BOUNDS, Infinity]) {
       const share = le === Infinity ? 1 : within(le, r.latency_s);
       buckets.push({
-        labels: { ...labels, le: le === Infinity ? '+Inf' : String(le) },
+        labels: { ...timed, le: le === Infinity ? '+Inf' : String(le) },
         at: (t) => grown(t, r.rate * share, i + 0.2 * (1 - share)),
       });
     }
-    counts.push({ labels, at: (t) => grown(t, r.rate, i) });
+    counts.push({ labels: timed, at: (t) => grown(t, r.rate, i) });
     const weights = r.split.reduce((sum, [, weight]) => sum + weight, 0);
     for (const [at, [name, weight]] of r.split.entries()) {
       upstream.push({
