@@ -7,6 +7,15 @@ export function power(x: number, y: number): number {
   return x ** y;
 }
 
+/** Go's math.Max and math.Min: an infinity that decides wins over NaN. */
+export function largest(x: number, y: number): number {
+  return x === Infinity || y === Infinity ? Infinity : Math.max(x, y);
+}
+
+export function smallest(x: number, y: number): number {
+  return x === -Infinity || y === -Infinity ? -Infinity : Math.min(x, y);
+}
+
 /** An arithmetic operator; comparisons give 1 or 0. */
 export function scalarBinary(op: BinaryOp, a: number, b: number): number {
   switch (op) {

@@ -212,10 +212,13 @@ export function histogramQuantiles(
       labels.push(label === null ? h.labels : setLabel(h.labels, label, quantileLabel(scalarAt(q, 0))));
   const out = newTable(c.budget, labels, steps);
   const buckets = new Buckets(Math.max(1, ...found.map((h) => h.rows.length)));
+  const forcedOf = new Map<string, Forced>();
   quantiles.forEach((q, qi) => {
     found.forEach((h, hi) => {
       const row = qi * found.length + hi;
-      const forced = new Forced();
+      const name = c.delayed ? labelValue(h.labels, '__name__') : '';
+      const forced = forcedOf.get(name) ?? new Forced();
+      forcedOf.set(name, forced);
       for (let k = 0; k < steps; k++) {
         buckets.load(t, h, k);
         if (buckets.n === 0) continue;
@@ -223,10 +226,9 @@ export function histogramQuantiles(
         out.present[row * steps + k] = 1;
         if (buckets.forced) forced.see(buckets, c.times.start_ms + k * c.times.step_ms);
       }
-      if (forced.count > 0)
-        c.annotate(forced.annotation(c.delayed ? labelValue(h.labels, '__name__') : '', c.place));
     });
   });
+  for (const [name, forced] of forcedOf) if (forced.count > 0) c.annotate(forced.annotation(name, c.place));
   return out;
 }
 
@@ -258,7 +260,7 @@ function quantileLabel(q: number): string {
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
 
-/** Falling buckets of one histogram over all steps. */
+/** Falling buckets of all histograms of one name, over all steps. */
 class Forced {
   count = 0;
   #min = Infinity;
@@ -268,8 +270,8 @@ class Forced {
   #to = 0;
 
   see(b: Buckets, t_ms: number): void {
-    if (this.count++ === 0) this.#from = t_ms;
-    this.#to = t_ms;
+    this.#from = this.count === 0 ? t_ms : Math.min(this.#from, t_ms);
+    this.#to = this.count++ === 0 ? t_ms : Math.max(this.#to, t_ms);
     this.#min = Math.min(this.#min, b.minBucket);
     this.#max = Math.max(this.#max, b.maxBucket);
     this.#diff = Math.max(this.#diff, b.maxDiff);
@@ -286,9 +288,12 @@ class Forced {
   }
 }
 
-/** Go's %.2g. */
+/** Go's %.2g: two digits, with an exponent from 100 on and below 0.0001. */
 function twoDigits(x: number): string {
-  return formatNumber(Number(x.toPrecision(2)), Math.abs(x) >= 100 || Math.abs(x) < 1e-4 ? 'g' : 'f');
+  if (x < 100 && x >= 1e-4) return formatNumber(Number(x.toPrecision(2)));
+  const [digits, exponent] = x.toExponential(1).split('e') as [string, string];
+  const power = exponent.slice(1).padStart(2, '0');
+  return `${digits.replace(/\.0$/, '')}e${exponent[0]}${power}`;
 }
 
 /** RFC 3339 without fractions. */

@@ -1,4 +1,5 @@
 // Duration expressions to milliseconds, once the query's times are known.
+import { largest, power, smallest } from './arithmetic.ts';
 import type { DurationExpr } from './ast.ts';
 import { executionError } from './query-error.ts';
 
@@ -35,9 +36,9 @@ function value(e: DurationExpr, context: DurationContext): number {
     case 'range':
       return context.range_ms / 1000;
     case 'min_of':
-      return Math.min(left, right);
+      return smallest(left, right);
     case 'max_of':
-      return Math.max(left, right);
+      return largest(left, right);
     case '+':
       return left + right;
     case '-':
@@ -51,6 +52,6 @@ function value(e: DurationExpr, context: DurationContext): number {
       if (right === 0) throw executionError(`${place}: modulo by zero`);
       return left % right;
     case '^':
-      return left ** right;
+      return power(left, right);
   }
 }

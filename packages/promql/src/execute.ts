@@ -1,17 +1,26 @@
 // Walks a plan: fragments are run through `io`, everything above them is computed here on columns.
-import { labelValue, newColumn, growColumn, RegExpError, type Labels } from '@munjigi/model';
+import {
+  EMPTY_LABELS,
+  formatNumber,
+  growColumn,
+  labelsKey,
+  labelValue,
+  newColumn,
+  RegExpError,
+  type Labels,
+} from '@munjigi/model';
 import { aggregateCountValues, aggregateQuantile, aggregateSelect, aggregateSimple } from './aggregate.ts';
-import { DATE_FUNCTIONS, MATH_FUNCTIONS, scalarBinary } from './arithmetic.ts';
+import { DATE_FUNCTIONS, largest, MATH_FUNCTIONS, scalarBinary, smallest } from './arithmetic.ts';
 import { isComparison, isSetOperator } from './check.ts';
 import { histogramFraction, histogramQuantiles, type HistogramContext } from './classic-histogram.ts';
 import type { Annotation, Fragment, FragmentPartial, Grid, QueryIO } from './fragment.ts';
+import { withoutMetadata } from './label-edit.ts';
 import { labelJoin, labelReplace } from './label-functions.ts';
 import { setOperation, vectorOperation } from './match.ts';
 import { uniqueAnnotations } from './merge.ts';
 import type { Plan } from './plan.ts';
 import type { AggregateNode, BinaryNode, CallNode, FragmentNode, PlanNode, WindowNode } from './plan-node.ts';
 import { checkCancelled, executionError, unsupported } from './query-error.ts';
-import { formatNumber } from '@munjigi/model';
 import type { Result } from './result.ts';
 import { counterNameHint } from './run-fragment.ts';
 import { sortRows } from './sort.ts';
@@ -32,8 +41,6 @@ import {
   type Table,
   type Value,
 } from './table.ts';
-import { withoutMetadata } from './label-edit.ts';
-import { labelsKey } from '@munjigi/model';
 import { WINDOW_FUNCTIONS } from './window.ts';
 
 /** Executes a plan. Throws QueryError. */
@@ -95,11 +102,15 @@ class Execution {
       const values =
         value.values.length === 1 ? new Float64Array(grid.steps).fill(value.values[0]!) : value.values;
       const present = new Uint8Array(grid.steps).fill(1);
-      return { type: 'matrix', labels: [[] as unknown as Labels], values, grid, present, ...this.#done() };
+      return { type: 'matrix', labels: [EMPTY_LABELS], values, grid, present, ...this.#done() };
     }
     let t = value;
     if (delayedNameRemoval)
-      t = { ...t, labels: t.labels.map((l, i) => (t.drops[i] === 1 ? withoutMetadata(l) : l)) };
+      t = {
+        ...t,
+        labels: t.labels.map((l, i) => (t.drops[i] === 1 ? withoutMetadata(l) : l)),
+        drops: new Uint8Array(t.drops.length),
+      };
     if (instant) {
       const there = new Set(rowsPresent(t));
       const rows = (this.#order ?? [...there]).filter((row) => there.has(row));
@@ -141,6 +152,7 @@ class Execution {
     const named = joinEqualRows({
       ...t,
       labels: t.labels.map((l, i) => (delayed && t.drops[i] === 1 ? withoutMetadata(l) : l)),
+      drops: new Uint8Array(t.drops.length),
     });
     const sorted = pickRows(named, rowsInLabelOrder(named, rowsPresent(named)));
     return {
@@ -199,7 +211,7 @@ class Execution {
   #asTable(v: Value, grid: Grid): Table {
     if (v.type === 'table') return v;
     if (v.type === 'string') throw new TypeError('a vector is expected');
-    const t = newTable(this.#io.budget, [[] as unknown as Labels], grid.steps);
+    const t = newTable(this.#io.budget, [EMPTY_LABELS], grid.steps);
     for (let k = 0; k < grid.steps; k++) t.values[k] = scalarAt(v, k);
     t.present.fill(1);
     return t;
@@ -228,7 +240,8 @@ class Execution {
       f = { ...f, args: [...args, ...f.args] };
       p = await this.#start(f);
     }
-    this.#checkWindowArgs(f.func, f.args, n.place);
+    checkFactors(f.func, f.args);
+    this.#warnOfArgs(f.func, f.args, p.present, p.steps, n.argPlace);
     if (f.aggregate?.op === 'avg' && overflowed(p)) return this.#exactMean(f);
     const t = tableOf(p);
     return n.dropsName ? this.#dropNames(t) : t;
@@ -240,20 +253,23 @@ class Execution {
     return aggregateSimple(this.#io.budget, 'avg', rows, f.aggregate!);
   }
 
-  #checkWindowArgs(func: string, args: readonly Float64Array[], place: string): void {
-    if (func === 'quantile_over_time') this.#checkQuantile({ type: 'scalar', values: args[0]! }, place);
-    if (func === 'integral' && args[0] !== undefined) {
-      const bad = args[0].find((x) => x !== 0 && x !== 1 && x !== 2);
-      if (bad !== undefined)
-        this.#warn(`strategy should be 0, 1, or 2 (default), using 2, got ${formatNumber(bad, 'g')}`, place);
-    }
-    if (func === 'double_exponential_smoothing') {
-      for (const [i, name] of (['smoothing', 'trend'] as const).entries())
-        for (const x of args[i]!)
-          if (!(x > 0 && x < 1))
-            throw executionError(
-              `invalid ${name} factor. Expected: 0 < ${name[0]}f < 1, got: ${x.toFixed(6)}`,
-            );
+  /** Warns of an argument out of its range, at steps where there was something to apply it to. */
+  #warnOfArgs(
+    func: string,
+    args: readonly Float64Array[],
+    present: Uint8Array,
+    steps: number,
+    place: string,
+  ): void {
+    if ((func !== 'quantile_over_time' && func !== 'integral') || args[0] === undefined) return;
+    for (let k = 0; k < steps; k++) {
+      const x = args[0].length === 1 ? args[0][0]! : args[0][k]!;
+      const fits = func === 'integral' ? x === 0 || x === 1 || x === 2 : x >= 0 && x <= 1;
+      if (fits || !anyAt(present, steps, k)) continue;
+      if (func === 'integral')
+        this.#warn(`strategy should be 0, 1, or 2 (default), using 2, got ${formatNumber(x, 'g')}`, place);
+      else this.#warn(quantileText(x), place);
+      if (args[0].length === 1) return;
     }
   }
 
@@ -264,12 +280,20 @@ class Execution {
     });
   }
 
+  /** Every quantile that is none is warned of once. */
   #checkQuantile(q: Scalar, place: string): void {
-    for (const x of q.values) {
-      if (x >= 0 && x <= 1) continue;
-      this.#warn(`quantile value should be between 0 and 1, got ${formatNumber(x, 'g')}`, place);
-      return;
-    }
+    const bad = new Set<number>();
+    for (const x of q.values) if (!(x >= 0 && x <= 1)) bad.add(x);
+    for (const x of bad) this.#warn(quantileText(x), place);
+  }
+
+  /** Of an aggregation's quantiles only the extremes are told. */
+  #checkQuantileRange(q: Scalar, place: string): void {
+    const most = Math.max(...q.values.filter((x) => !Number.isNaN(x)));
+    const least = Math.min(...q.values.filter((x) => !Number.isNaN(x)));
+    if (q.values.some((x) => Number.isNaN(x))) this.#warn(quantileText(NaN), place);
+    if (most > 1) this.#warn(quantileText(most), place);
+    if (least < 0) this.#warn(quantileText(least), place);
   }
 
   async #repeat(input: PlanNode, grid: Grid): Promise<Value> {
@@ -286,7 +310,7 @@ class Execution {
     const input = await this.#table(n.input);
     const args: Float64Array[] = [];
     for (const arg of n.args) args.push((await this.#scalar(arg)).values);
-    this.#checkWindowArgs(n.func, args, n.place);
+    checkFactors(n.func, args);
     const f = WINDOW_FUNCTIONS.get(n.func);
     if (f === undefined) throw unsupported(`${n.func}() over a subquery`, n.place);
     const { start_ms, step_ms } = n.input.grid;
@@ -309,13 +333,14 @@ class Execution {
         const name = labelValue(input.labels[row]!, '__name__');
         if (!names.has(name) && out.present.subarray(to, to + n.windows.steps).includes(1)) {
           names.add(name);
-          const hint = counterNameHint(name, n.place);
+          const hint = counterNameHint(name, n.inputPlace);
           if (hint !== null) this.#annotations.push(hint);
         }
       }
       await this.#didWork(input.steps + n.windows.steps);
     }
     release(this.#io.budget, input);
+    this.#warnOfArgs(n.func, args, out.present, out.steps, n.argPlace);
     return n.dropsName ? this.#dropNames(out) : out;
   }
 
@@ -361,7 +386,7 @@ class Execution {
       case 'min_of': {
         const a = await this.#scalar(args[0]!);
         const b = await this.#scalar(args[1]!);
-        return combine(a, b, func === 'max_of' ? Math.max : Math.min);
+        return combine(a, b, func === 'max_of' ? largest : smallest);
       }
       case 'round':
         return this.#round(n);
@@ -427,7 +452,7 @@ class Execution {
     const low = (k: number): number => (n.func === 'clamp_max' ? -Infinity : scalarAt(first, k));
     const high = (k: number): number =>
       n.func === 'clamp_max' ? scalarAt(first, k) : second === null ? Infinity : scalarAt(second, k);
-    this.#eachCell(t, (x, k) => Math.max(low(k), Math.min(high(k), x)));
+    this.#eachCell(t, (x, k) => largest(low(k), smallest(high(k), x)));
     for (let k = 0; k < t.steps; k++) {
       if (!(high(k) < low(k))) continue;
       for (let row = 0; row < t.labels.length; row++) t.present[row * t.steps + k] = 0;
@@ -443,9 +468,9 @@ class Execution {
 
   async #sort(n: CallNode): Promise<Table> {
     const t = await this.#table(n.args[0]!);
-    if (this.#plan.instant && n.grid.steps === 1) {
+    if (n.grid.steps === 1) {
       const labels = n.args.slice(1).map((a) => (a.kind === 'string' ? a.value : ''));
-      this.#order = sortRows(t, n.func, labels);
+      if (this.#plan.instant) this.#order = sortRows(t, n.func, labels);
     } else
       this.#warn('sort is ineffective for range queries since results are always ordered by labels', n.place);
     return t;
@@ -506,13 +531,13 @@ class Execution {
       case 'bottomk':
       case 'limitk':
       case 'limit_ratio': {
-        if (op === 'limit_ratio') this.#checkRatio(param!, n.place);
+        if (op === 'limit_ratio') this.#checkRatio(param!, n.argPlace);
         const { table, order } = aggregateSelect(t, op, param!, n);
         if (this.#plan.instant && n.grid.steps === 1) this.#order = order;
         return table;
       }
       case 'quantile':
-        this.#checkQuantile(param!, n.place);
+        this.#checkQuantileRange(param!, n.argPlace);
         out = aggregateQuantile(this.#io.budget, t, param!, n);
         break;
       case 'count_values': {
@@ -598,6 +623,24 @@ class Execution {
     await this.#didWork(values.length);
     return comparison && !n.bool ? t : this.#dropNames(t);
   }
+}
+
+function quantileText(x: number): string {
+  return `quantile value should be between 0 and 1, got ${formatNumber(x, 'g')}`;
+}
+
+function anyAt(present: Uint8Array, steps: number, k: number): boolean {
+  for (let i = k; i < present.length; i += steps) if (present[i] === 1) return true;
+  return false;
+}
+
+/** double_exponential_smoothing takes factors between 0 and 1 only. */
+function checkFactors(func: string, args: readonly Float64Array[]): void {
+  if (func !== 'double_exponential_smoothing') return;
+  for (const [i, name] of (['smoothing', 'trend'] as const).entries())
+    for (const x of args[i]!)
+      if (!(x > 0 && x < 1))
+        throw executionError(`invalid ${name} factor. Expected: 0 < ${name[0]}f < 1, got: ${x.toFixed(6)}`);
 }
 
 /** Evaluation times in seconds. */

@@ -125,7 +125,7 @@ const smoothedInstant: WindowFunction = (s, w, _args, out, present, at) => {
     while (i < n && t[i]! < time) i++;
     const next = i < n && t[i]! <= time + range_ms;
     const before = i > 0 && t[i - 1]! > time - range_ms;
-    if (next && t[i]! === time) out[at + k] = v[i]!;
+    if (next && t[i] === time) out[at + k] = v[i]!;
     else if (!before) continue;
     else out[at + k] = next ? between(s, i - 1, time, false) : v[i - 1]!;
     present[at + k] = 1;

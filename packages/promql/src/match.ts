@@ -1,11 +1,10 @@
 // Binary operators between two vectors: matching by labels, groups, fill values and set operators, on columns.
-import { labelsKey, printLabels, type Labels } from '@munjigi/model';
+import { labelsKey, labelValue, printLabels, type Labels } from '@munjigi/model';
 import type { BinaryOp, Matching } from './ast.ts';
 import { scalarBinary } from './arithmetic.ts';
 import { isComparison } from './check.ts';
 import type { Budget } from './fragment.ts';
 import { deleteLabels, groupKey, groupLabels, keepLabels, setLabel, withoutMetadata } from './label-edit.ts';
-import { labelValue } from '@munjigi/model';
 import { executionError } from './query-error.ts';
 import { DUPLICATE_LABELS, joinEqualRows, newTable, type Table } from './table.ts';
 
@@ -112,9 +111,12 @@ class Matcher {
   readonly #fillMany: number | null;
   readonly #fillOne: number | null;
   readonly #steps: number;
+  /** Steps at which anything is matched at all: only there are duplicates an error. */
+  readonly #active: Uint8Array;
   readonly #rowOf = new Map<string, number>();
   readonly #labels: Labels[] = [];
-  #rows: { values: Float64Array; present: Uint8Array; touched: Uint8Array | null; group: number }[] = [];
+  readonly #rows: { values: Float64Array; present: Uint8Array; touched: Uint8Array | null; group: number }[] =
+    [];
 
   constructor(b: Budget, left: Table, right: Table, o: VectorOperation) {
     const m = o.matching;
@@ -127,6 +129,8 @@ class Matcher {
     this.#fillOne = this.#swapped ? m.fillLeft : m.fillRight;
     this.#s = signatures(this.#many, this.#one, m);
     this.#steps = left.steps;
+    const fills = this.#fillMany !== null || this.#fillOne !== null;
+    this.#active = fills ? new Uint8Array(this.#steps).fill(1) : stepsWithCells(this.#many);
   }
 
   run(): Table {
@@ -143,8 +147,8 @@ class Matcher {
   #group(many: readonly number[], one: readonly number[], group: number): void {
     const steps = this.#steps;
     if (one.length === 0 && this.#fillOne === null) return;
-    if (many.length === 0 && this.#fillMany === null) return;
     const oneAt = this.#uniqueRows(one);
+    if (many.length === 0 && this.#fillMany === null) return;
     const matched = new Uint8Array(steps);
     for (const row of many) {
       // Runs of steps with the same partner share one row of results.
@@ -170,7 +174,7 @@ class Matcher {
     for (const row of rows) {
       for (let k = 0; k < steps; k++) {
         if (present[row * steps + k] === 0) continue;
-        if (at[k] !== NONE) this.#failDuplicate(labels[row]!, labels[at[k]!]!);
+        if (at[k] !== NONE && this.#active[k] === 1) this.#failDuplicate(labels[row]!, labels[at[k]!]!);
         at[k] = row;
       }
     }
@@ -278,6 +282,14 @@ class Matcher {
     }
     return labels;
   }
+}
+
+/** 1 at each step where a row of the table has a cell. */
+function stepsWithCells(t: Table): Uint8Array {
+  const there = new Uint8Array(t.steps);
+  for (let row = 0; row < t.labels.length; row++)
+    for (let k = 0; k < t.steps; k++) there[k]! |= t.present[row * t.steps + k]!;
+  return there;
 }
 
 /** Labels as Prometheus prints them inside this message: everything in braces. */

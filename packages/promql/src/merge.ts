@@ -13,10 +13,10 @@ export function mergePartials(f: Fragment, parts: readonly FragmentPartial[]): F
   };
 }
 
-/** Each annotation once, in order. */
+/** Each annotation once, in order; of those that differ in their place only the last stays, as in Prometheus. */
 export function uniqueAnnotations(list: readonly Annotation[]): Annotation[] {
   const seen = new Map<string, Annotation>();
-  for (const a of list) if (!seen.has(a.message)) seen.set(a.message, a);
+  for (const a of list) seen.set(a.message.replace(/ \(\d+:\d+\)$/, ''), a);
   return [...seen.values()];
 }
 

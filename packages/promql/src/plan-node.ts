@@ -20,7 +20,7 @@ export type PlanNode =
 interface Node {
   /** Times at which the node has values. */
   readonly grid: Grid;
-  /** Place in the query as `line:column`. */
+  /** Place of the expression in the query as `line:column`. */
   readonly place: string;
 }
 
@@ -42,6 +42,8 @@ export interface FragmentNode extends Node {
   readonly args: readonly PlanNode[] | null;
   /** The function takes the metric's name away. */
   readonly dropsName: boolean;
+  /** Place of the function's scalar argument, for warnings about it. */
+  readonly argPlace: string;
 }
 
 /** A window function over the values of a subquery. */
@@ -52,6 +54,9 @@ export interface WindowNode extends Node {
   readonly windows: Windows;
   readonly args: readonly PlanNode[];
   readonly dropsName: boolean;
+  readonly argPlace: string;
+  /** Place of the subquery. */
+  readonly inputPlace: string;
 }
 
 /** A subquery as the whole query: its samples in (start, end]. */
@@ -86,6 +91,8 @@ export interface AggregateNode extends Node {
   readonly param: PlanNode | null;
   readonly without: boolean;
   readonly labels: readonly string[];
+  /** Place of the parameter. */
+  readonly argPlace: string;
 }
 
 export interface BinaryNode extends Node {

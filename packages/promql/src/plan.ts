@@ -142,7 +142,13 @@ class Planner {
     return this.#direct(e, grid);
   }
 
+  /** A call with a selector in it becomes one node, which stands where the call stands. */
   #direct(e: Expr, grid: Grid): PlanNode {
+    const n = this.#planned(e, grid);
+    return e.kind === 'call' || e.kind === 'aggregate' ? { ...n, place: this.#place(e) } : n;
+  }
+
+  #planned(e: Expr, grid: Grid): PlanNode {
     const place = this.#place(e);
     switch (e.kind) {
       case 'number':
@@ -214,6 +220,7 @@ class Planner {
     args: readonly PlanNode[],
     grid: Grid,
     shift_ms: number,
+    written: string = func,
   ): PlanNode {
     const selector = e.kind === 'matrix' ? e.selector : e;
     if (selector.kind !== 'vector') throw new TypeError('a selector is expected');
@@ -222,7 +229,7 @@ class Planner {
       const allowed = selector.extended === 'anchored' ? ANCHORED_FUNCTIONS : SMOOTHED_FUNCTIONS;
       if (e.kind === 'matrix' && func !== 'matrix' && !allowed.includes(func))
         throw executionError(
-          `${selector.extended} modifier can only be used with: ${allowed.join(', ')} - not with ${func}`,
+          `${selector.extended} modifier can only be used with: ${allowed.join(', ')} - not with ${written}`,
         );
     }
     // An anchored instant selector is an ordinary one.
@@ -247,10 +254,11 @@ class Planner {
         args: fragmentArgs,
         aggregate: null,
         place,
-        extended: seesOutside ? { kind: selector.extended!, lookback_ms: this.#lookback } : undefined,
+        extended: seesOutside ? { kind: selector.extended, lookback_ms: this.#lookback } : undefined,
       }),
       args: constant ? null : args,
       dropsName: !KEEPS_NAME.has(func) && func !== 'matrix',
+      argPlace: args[0]?.place ?? place,
       grid: windows,
       place,
     };
@@ -298,10 +306,24 @@ class Planner {
   }
 
   /** A window function over a matrix selector or a subquery. */
-  #window(func: string, matrix: Expr, args: readonly PlanNode[], grid: Grid): PlanNode {
+  #window(
+    func: string,
+    matrix: Expr,
+    args: readonly PlanNode[],
+    grid: Grid,
+    written: string = func,
+  ): PlanNode {
     const e = unwrap(matrix);
     if (e.kind === 'matrix')
-      return this.#selector(func, e, this.#duration(e.range), args, grid, this.#offset(e.selector.offset));
+      return this.#selector(
+        func,
+        e,
+        this.#duration(e.range),
+        args,
+        grid,
+        this.#offset(e.selector.offset),
+        written,
+      );
     if (e.kind !== 'subquery') throw new TypeError('a range vector is expected');
     const { input, range_ms, offset, at } = this.#subquery(e, grid);
     const constant = args.every((a) => a.kind === 'number');
@@ -341,6 +363,8 @@ class Planner {
       windows: { ...windows, range_ms },
       args: [...args, ...extra],
       dropsName: !KEEPS_NAME.has(func),
+      argPlace: args[0]?.place ?? place,
+      inputPlace: place,
       grid: fixed ? { ...grid, steps: 1 } : grid,
       place,
     };
@@ -380,14 +404,14 @@ class Planner {
           place,
         };
       case 'absent_over_time': {
-        const input = this.#anyOf(this.#window('present_over_time', e.args[0]!, [], grid));
+        // Names do not matter here, so neither do series that would be equal without them.
+        const input = this.#anyOf(keepName(this.#window('present_over_time', e.args[0]!, [], grid, e.func)));
         return { kind: 'absent', input, labels: absentLabels(e.args[0]!), grid, place };
       }
     }
     const matrixAt = FUNCTIONS.get(e.func)!.args.indexOf('matrix');
     const args = e.args.filter((_, i) => i !== matrixAt).map((a) => this.node(a, grid));
     if (matrixAt >= 0) {
-      checkFactors(e, args);
       return this.#window(e.func, e.args[matrixAt]!, args, grid);
     }
     return { kind: 'call', func: e.func, args, grid, place };
@@ -415,7 +439,8 @@ class Planner {
       without: e.without,
       labels: [...new Set(e.grouping)].sort(),
       grid,
-      place: param === null ? input.place : e.op === 'count_values' ? place : param.place,
+      place,
+      argPlace: param === null ? place : param.place,
     };
   }
 
@@ -433,6 +458,11 @@ class Planner {
     }
     return { ...n, fragment: this.#fragment({ ...n.fragment, aggregate }), dropsName: false };
   }
+}
+
+function keepName(n: PlanNode): PlanNode {
+  if (n.kind === 'repeat') return { ...n, input: keepName(n.input) };
+  return n.kind === 'fragment' || n.kind === 'window' ? { ...n, dropsName: false } : n;
 }
 
 /** Steps of a subquery over its whole time. */
@@ -496,16 +526,4 @@ function absentLabels(arg: Expr): Labels {
     } else delete values[m.name];
   }
   return labelsFromObject(values);
-}
-
-/** double_exponential_smoothing takes factors between 0 and 1 only. */
-function checkFactors(e: Call, args: readonly PlanNode[]): void {
-  if (e.func !== 'double_exponential_smoothing') return;
-  (['smoothing', 'trend'] as const).forEach((name, i) => {
-    const arg = args[i]!;
-    if (arg.kind === 'number' && !(arg.value > 0 && arg.value < 1))
-      throw executionError(
-        `invalid ${name} factor. Expected: 0 < ${name[0]}f < 1, got: ${arg.value.toFixed(6)}`,
-      );
-  });
 }

@@ -114,7 +114,8 @@ export function joinEqualRows(t: Table): Table {
   let drops = t.drops;
   let copied = t.owned;
   t.labels.forEach((labels, row) => {
-    const key = labelsKey(labels);
+    // A row whose name will be dropped is not the same as one that keeps it.
+    const key = `${t.drops[row]}${labelsKey(labels)}`;
     const first = byKey.get(key);
     if (first === undefined) {
       byKey.set(key, row);
