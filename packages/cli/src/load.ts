@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { parsePrometheusConfig, type PrometheusConfig } from '@munjigi/collect';
 import { createControl, type GatewayView } from '@munjigi/control';
 import { EnvError, type Env } from '@munjigi/env';
+import { environment } from '@munjigi/env/node';
 import type { Problem } from '@munjigi/model';
 import type { Delta } from '@munjigi/proxy';
 import type { MunjigiConfig } from './config.ts';
@@ -71,6 +72,10 @@ function readScrapeConfig(
         problems: [{ severity: 'error', file, line: 0, column: 0, field: '', message }],
       };
     }
-  const { config, problems } = parsePrometheusConfig(file ?? 'prometheus.yml', text);
-  return { config, problems, fingerprint: createHash('sha256').update(text).digest('hex') };
+  const { config, problems } = parsePrometheusConfig(file ?? 'prometheus.yml', text, {
+    files: env.files,
+    variables: (name) => environment()[name],
+  });
+  // Of what was understood: files it names are in it, comments are not.
+  return { config, problems, fingerprint: createHash('sha256').update(JSON.stringify(config)).digest('hex') };
 }

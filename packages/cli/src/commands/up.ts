@@ -49,7 +49,7 @@ export async function up(options: UpOptions): Promise<number> {
     await services?.terminate();
     if (!(error instanceof StartError)) throw error;
     stderr.write(`munjigi up: ${error.message}\n`);
-    return 1;
+    return exit(1);
   }
   services?.post('go');
   stdout.write(greeting(running, quickstart));
