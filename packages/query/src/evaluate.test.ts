@@ -238,7 +238,7 @@ test('a long list of series is read and written in pieces', async () => {
 test('federation: the newest samples as text, each series once', async () => {
   const store = plainStorage([
     { labels: { __name__: 'b', q: 'a"\\\n' }, t: [1000, 2500], v: [1, 2] },
-    { labels: { __name__: 'a', job: 'x' }, t: [2000], v: [Infinity] },
+    { labels: { __name__: 'a', job: 'x', instance: 'i' }, t: [2000], v: [Infinity] },
     { labels: { __name__: 'a.b', 'x.y': 'z' }, t: [2000], v: [0.5] },
     { labels: { __name__: 'old' }, t: [-400_000], v: [1] },
     { labels: { job: 'x', q: 'no name' }, t: [2000], v: [1] },
@@ -248,11 +248,11 @@ test('federation: the newest samples as text, each series once', async () => {
   expect(status).toBe(200);
   expect(new TextDecoder().decode(body).split('\n')).toEqual([
     '# TYPE a untyped',
-    'a{job="x"} +Inf 2000',
+    'a{instance="i",job="x"} +Inf 2000',
     '# TYPE "a.b" untyped',
-    '{"a.b","x.y"="z"} 0.5 2000',
+    '{"a.b","x.y"="z",instance=""} 0.5 2000',
     '# TYPE b untyped',
-    'b{q="a\\"\\\\\\n"} 2 2500',
+    'b{q="a\\"\\\\\\n",instance=""} 2 2500',
     '',
   ]);
   expect(store.open).toBe(0);

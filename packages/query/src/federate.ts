@@ -65,6 +65,8 @@ function text(sorted: readonly Newest[]): string {
     const parts = plain ? [] : [quoted(name)];
     for (const [label, value] of labelPairs(series.labels))
       if (label !== METRIC_NAME) parts.push(`${LABEL.test(label) ? label : quoted(label)}=${quoted(value)}`);
+    // As Prometheus: an absent instance is said to be empty, or the scraping side would fill in our own.
+    if (labelValue(series.labels, 'instance') === '') parts.push('instance=""');
     const inner = parts.length === 0 ? '' : `{${parts.join(',')}}`;
     out += `${plain ? name : ''}${inner} ${formatNumber(series.value)} ${series.t_ms}\n`;
   }
