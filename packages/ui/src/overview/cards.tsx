@@ -47,7 +47,7 @@ export function EndpointsCard(props: {
               <tr key={`${e.upstream} ${e.endpoint}`}>
                 <th scope="row">
                   <HealthDot health={e.health} />
-                  <span className="mono">{e.endpoint}</span> <span className="dim">{e.upstream}</span>
+                  <span className="mono">{e.endpoint}</span> <span className="dim whole">{e.upstream}</span>
                   {e.health !== 'up' && e.reason !== '' ? (
                     <span className={`row-note tone-text-${e.health === 'down' ? 'error' : 'plain'}`}>
                       {e.reason}
