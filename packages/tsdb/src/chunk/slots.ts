@@ -2,9 +2,9 @@
 // number over all pages, so a chunk is found by one u32. Readers of other threads may look at a slot as long as a lease is
 // open, so a slot that is given up is retired first and free only once nobody can still read it (see leases.ts).
 
-export const PAGE_BYTES: number = 16 * 1024 * 1024;
+const PAGE_BYTES: number = 16 * 1024 * 1024;
 /** The first page is smaller, so that a small head is cheap to make. */
-export const FIRST_PAGE_BYTES: number = 1024 * 1024;
+const FIRST_PAGE_BYTES: number = 1024 * 1024;
 export const UNIT_BYTES = 32;
 export const NO_SLOT = 0xffffffff;
 /** A chunk holds at most 1024 bytes and the room that the encoder asks for. */

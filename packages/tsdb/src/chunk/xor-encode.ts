@@ -6,7 +6,7 @@ export const XOR_SAMPLE_MAX_BYTES = 24;
 /** Times are whole ms in [-2^52, 2^52]: then every delta and delta of deltas of ordered samples is exact in a float64. */
 export const TIME_LIMIT_MS: number = 2 ** 52;
 /** `lead` while a chunk has no window of significant bits yet. */
-export const NO_WINDOW = 255;
+const NO_WINDOW = 255;
 
 const TWO_32 = 2 ** 32;
 

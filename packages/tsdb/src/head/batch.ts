@@ -14,7 +14,7 @@ import { TIME_LIMIT_MS } from '../chunk/xor-encode.ts';
 import type { SampleColumns } from '../wal/record.ts';
 
 /** Samples of one batch; a writer with more cuts its batch. */
-export const MAX_BATCH_SAMPLES: number = 2 ** 22;
+const MAX_BATCH_SAMPLES: number = 2 ** 22;
 
 export interface Batch {
   /** Offered. */

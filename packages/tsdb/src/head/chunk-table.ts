@@ -13,7 +13,7 @@ import {
 import { XOR_SAMPLE_MAX_BYTES, appendXor } from '../chunk/xor-encode.ts';
 
 /** A chunk is closed at this many samples, as Prometheus' default is. */
-export const SAMPLES_PER_CHUNK = 120;
+const SAMPLES_PER_CHUNK = 120;
 /** The first slot of a series; later chunks begin with the size that the last one ended with. */
 const FIRST_UNITS = 3;
 
@@ -116,7 +116,7 @@ function copySlot(slots: SlotPages, from: number, to: number, bytes: number): vo
 }
 
 /** Ends the open chunk: its row goes to the table, its bytes to a slot that fits. */
-export function closeChunk(c: ChunkStore, row: number): void {
+function closeChunk(c: ChunkStore, row: number): void {
   const s = c.series;
   let slot = s.openSlot[row]!;
   if (slot === NO_SLOT) return;

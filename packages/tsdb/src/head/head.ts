@@ -301,7 +301,7 @@ function headStats(state: HeadState): HeadStats {
     maxt: state.maxt,
     minValid: oldestValid(state),
     bytes: {
-      columns: tableBytes(state.series) + 33 * state.chunks.slot.length,
+      columns: tableBytes(state.series) + 32 * state.chunks.slot.length,
       postings: postingsBytes(state.postings),
       symbols: state.symbols.bytes() + 20 * state.symbols.count(),
       chunks: state.slots.usedUnits() * UNIT_BYTES,

@@ -12,7 +12,7 @@ export interface Postings {
 }
 
 /** The pairs of one name. */
-export interface NamePairs {
+interface NamePairs {
   readonly name: number;
   n: number;
   pairs: Uint32Array;

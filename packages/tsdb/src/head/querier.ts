@@ -1,6 +1,5 @@
 // The head as its readers see it.
 import {
-  METRIC_NAME,
   compareText,
   type ExemplarSeries,
   type LabelQuery,
@@ -15,7 +14,7 @@ import { overlaps } from './chunk-table.ts';
 import type { HeadState } from './state.ts';
 import type { Lease } from './leases.ts';
 import { compileTests, labelSymbol, matchRows, type Test } from './match.ts';
-import { allRows, findPair, pairRows, pairValue } from './postings.ts';
+import { pairRows, pairValue } from './postings.ts';
 import { labelsOfRow } from './series.ts';
 import { newSlicer, type Slicer } from './slicer.ts';
 import { NO_SYMBOL } from './symbol-table.ts';
@@ -178,17 +177,4 @@ async function exemplars(
   } finally {
     leave();
   }
-}
-
-/** How many series a metric has; 0: none. */
-export function seriesOfMetric(state: HeadState, metric: string): number {
-  const name = state.symbols.find(METRIC_NAME);
-  const value = state.symbols.find(metric);
-  if (name === NO_SYMBOL || value === NO_SYMBOL) return 0;
-  const pair = findPair(state.postings, name, value);
-  return pair < 0 ? 0 : pairRows(state.postings, pair).length;
-}
-
-export function publishedSeries(state: HeadState): number {
-  return allRows(state.postings).length;
 }

@@ -7,7 +7,7 @@ import { newXorState, type XorState } from '../chunk/xor-encode.ts';
 import { NO_SLOT } from '../chunk/slots.ts';
 
 /** A SeriesRef is generation * ROWS + row: a reference to a series that is gone never hits the row's next tenant. */
-export const ROWS: number = 2 ** 28;
+const ROWS: number = 2 ** 28;
 export const MAX_LABELS = 1024;
 export const NO_CHUNK = 0xffffffff;
 

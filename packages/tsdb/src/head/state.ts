@@ -35,7 +35,7 @@ export interface HeadState extends ChunkStore {
   lastWalRef: number;
 }
 
-export interface Counters {
+interface Counters {
   appended: number;
   outOfOrder: number;
   tooOld: number;

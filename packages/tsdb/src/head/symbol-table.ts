@@ -10,7 +10,7 @@ import {
 } from '@munjigi/model';
 
 /** A label name or value longer than this is refused. */
-export const MAX_SYMBOL_BYTES: number = 1024 * 1024;
+const MAX_SYMBOL_BYTES: number = 1024 * 1024;
 /** Bytes of a table's first pages; they are copied to larger ones until they have the full size. */
 const FIRST_PAGE_BYTES: number = 64 * 1024;
 export const NO_SYMBOL = 0xffffffff;

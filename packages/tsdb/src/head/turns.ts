@@ -2,7 +2,7 @@
 // is all of a query's isolation. The sweep waits until no select holds row numbers.
 
 /** A commit that is in the log. */
-export interface Ticket {
+interface Ticket {
   publish: () => void;
   durable: boolean;
   done: () => void;
