@@ -1,7 +1,8 @@
 // Our own PromQL parser in the browser: exact errors while one writes, and the format button. Loaded apart, with the first panel.
 import type { Diagnostic } from '@codemirror/lint';
-import type { parse, printExpr } from '@munjigi/promql';
+
 import { useEffect, useState } from 'react';
+import type { parse, printExpr } from './parser.ts';
 
 interface Promql {
   readonly parse: typeof parse;
@@ -12,7 +13,7 @@ let loaded: Promql | null = null;
 let loading: Promise<Promql> | null = null;
 
 function load(): Promise<Promql> {
-  loading ??= import('@munjigi/promql').then((module) => (loaded = module));
+  loading ??= import('./parser.ts').then((module) => (loaded = module));
   return loading;
 }
 
