@@ -108,8 +108,11 @@ export function createDataPlane(env: Env, options: DataPlaneOptions): RunningDat
     });
   });
   const housekeeping = env.clock.every(HOUSEKEEPING_MS, () => {
-    rows.sweep(env.clock.monotonic(), zeroRow);
-    for (const slot of slots) slot.check();
+    const gone = rows.sweep(env.clock.monotonic(), zeroRow);
+    for (const slot of slots) {
+      if (gone.length > 0) slot.forgetRows(gone);
+      slot.check();
+    }
   });
 
   function zeroRow(kind: RowKind, row: number): void {
@@ -183,7 +186,10 @@ export function createDataPlane(env: Env, options: DataPlaneOptions): RunningDat
       remove: given.remove.filter((name) => resources.has(name)),
     };
     pending = { delta };
-    const taken = await tryPorts(delta);
+    const taken = await tryPorts(delta).catch((error: unknown) => {
+      pending = null;
+      throw error;
+    });
     if (taken.length > 0) {
       pending = null;
       return taken;

@@ -116,6 +116,11 @@ export class WorkerSlot {
     this.#thread.caller.call('abort', version).catch(() => undefined);
   }
 
+  /** These counter rows belong to nobody any more. */
+  forgetRows(keys: readonly string[]): void {
+    this.#thread.caller.send('forgetRows', keys);
+  }
+
   /** Ends a thread that has stopped to move. */
   check(): void {
     const beat = this.#o.cells[WORKER.beat]!;

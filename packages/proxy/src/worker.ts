@@ -137,6 +137,9 @@ export function run(env: Env, parent: Port, data: WorkerData): void {
       return version;
     },
     abort,
+    forgetRows: (keys: readonly string[]) => {
+      for (const key of keys) rows.delete(key);
+    },
     close: async (drain_ms: number) => {
       gate.draining = true;
       await Promise.all([...ports.values()].map((port) => port.close()));

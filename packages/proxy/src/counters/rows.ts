@@ -50,14 +50,17 @@ export class Rows {
       if (r.freeAt === Infinity && !used.has(key)) r.freeAt = now + ROW_GRACE_MS;
   }
 
-  /** Gives back what has been unused long enough; `zero` clears the row in every region. */
-  sweep(now: number, zero: (kind: RowKind, row: number) => void): void {
+  /** Gives back what has been unused long enough; `zero` clears the row in every region. Returns the keys that are gone. */
+  sweep(now: number, zero: (kind: RowKind, row: number) => void): string[] {
+    const gone: string[] = [];
     for (const [key, r] of this.#rows) {
       if (r.freeAt > now) continue;
       this.#rows.delete(key);
       zero(r.kind, r.row);
       this.#free[r.kind].push(r.row);
+      gone.push(key);
     }
+    return gone;
   }
 
   /** All rows, with those in use or still in their grace. */

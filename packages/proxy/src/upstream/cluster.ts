@@ -64,7 +64,8 @@ export class Cluster {
   refresh(rows: ReadonlyMap<string, number>): void {
     const { resource, endpoints } = this.settings;
     const list = endpoints.current;
-    for (const e of this.#known.values()) e.maxIdle = resource.maxIdleConnections;
+    const rowOf = (key: string): number => rows.get(rowKey('endpoint', resource.metric.upstream, key)) ?? 0;
+    for (const [key, e] of this.#known) e.configure(rowOf(key), resource.maxIdleConnections);
     if (list === this.#list) return;
     this.#list = list;
     const wanted = new Map<Endpoint, number>();
@@ -72,13 +73,8 @@ export class Cluster {
       const key = `${host}:${port}`;
       let e = this.#known.get(key);
       if (e === undefined) {
-        e = new Endpoint(
-          host,
-          port,
-          rows.get(rowKey('endpoint', resource.metric.upstream, key)) ?? 0,
-          this.#cells,
-        );
-        e.maxIdle = resource.maxIdleConnections;
+        e = new Endpoint(host, port, this.#cells);
+        e.configure(rowOf(key), resource.maxIdleConnections);
         this.#known.set(key, e);
       }
       wanted.set(e, (wanted.get(e) ?? 0) + weight);

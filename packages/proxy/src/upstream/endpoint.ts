@@ -17,22 +17,27 @@ export class Endpoint {
   readonly log: Buffer;
   readonly idle: UpstreamConnection[] = [];
   /** First cell of its row. */
-  cell: number;
+  cell: number = endpointCell(0);
   /** Monotonic ms until which the balancer passes it over. */
   skipUntil = 0;
   removed = false;
-  maxIdle = 0;
+  #maxIdle = 0;
   #failures = 0;
   readonly #cells: Float64Array;
 
-  constructor(host: string, port: number, row: number, cells: Float64Array) {
+  constructor(host: string, port: number, cells: Float64Array) {
     this.host = host;
     this.port = port;
     const name = host.includes(':') ? `[${host}]` : host;
     this.authority = latin1(port === 80 ? name : `${name}:${port}`);
     this.log = latin1(`,"endpoint":${JSON.stringify(`${host}:${port}`)}`);
-    this.cell = endpointCell(row);
     this.#cells = cells;
+  }
+
+  /** Follows its cluster: the row that it counts into, and how many idle connections it keeps. */
+  configure(row: number, maxIdle: number): void {
+    this.cell = endpointCell(row);
+    this.#maxIdle = maxIdle;
   }
 
   /** The idle connection that was used last. */
@@ -44,7 +49,7 @@ export class Endpoint {
   put(u: UpstreamConnection, now: number): void {
     u.owner = null;
     u.idleSince = now;
-    if (this.removed || this.idle.length >= this.maxIdle) u.discard();
+    if (this.removed || this.idle.length >= this.#maxIdle) u.discard();
     else this.idle.push(u);
   }
 
