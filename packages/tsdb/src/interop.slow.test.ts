@@ -104,8 +104,8 @@ test.skipIf(missing)(
   async () => {
     const data = join(dir, 'data');
     mkdirSync(data);
-    // Three segments' worth in small ones, a checkpoint, churn; an hour that Prometheus takes for its head.
-    const head = await openHead(nodeEnv(), { path: data, segmentBytes: 256 * 1024, retention_ms: 600_000 });
+    // Many small segments, a checkpoint, churn; an hour that Prometheus takes for its head.
+    const head = await openHead(nodeEnv(), { path: data, segmentBytes: 64 * 1024, retention_ms: 600_000 });
     const end = Math.floor(Date.now() / 1000) * 1000;
     for (let k = 0; k < 240; k++) {
       const rows: Row[] = [];
@@ -121,7 +121,7 @@ test.skipIf(missing)(
         k % 5 === 0 ? Infinity : k,
       ]);
       await write(head, rows);
-      if (k % 30 === 29) await head.sweep();
+      if (k % 20 === 19) await head.sweep();
     }
     const since = end - 500_000;
     const ours = await query(head, NAMED, since);

@@ -109,7 +109,8 @@ class CrashRun {
       try {
         await this.#open();
         await this.#check();
-        for (let i = 0; i < MAX_OPERATIONS; i++) await this.#operate();
+        // A timer's sync may have reached the crash point: nobody waited for it.
+        for (let i = 0; i < MAX_OPERATIONS && !this.#world.disk.crashed; i++) await this.#operate();
       } catch (error) {
         if (!(error instanceof SimCrash)) throw error;
       }
