@@ -37,7 +37,7 @@ class SimFile implements File {
       throw new EnvError('EINVAL', this.#path, `${this.#path}: only a file opened to append knows its end`);
     const file = this.#node;
     const at = this.#mode === 'append' ? file.seen.size : position;
-    const bytes = b.slice(from, to);
+    const bytes = new Uint8Array(b.subarray(from, to));
     this.#disk.begin('write', this.#path, () => {
       const done = this.#disk.random.below(bytes.length + 1);
       if (done > 0) this.#disk.change(file, this.#path, { at, bytes: bytes.subarray(0, done) });

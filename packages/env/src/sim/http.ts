@@ -200,7 +200,7 @@ async function answered(
   const method = request.method ?? 'GET';
   const target = url.pathname + url.search;
   const parsed = readTarget(target);
-  const body = request.body?.slice() ?? new Uint8Array(0);
+  const body = request.body === undefined ? new Uint8Array(0) : new Uint8Array(request.body);
   if (parsed === null) return plain(400, 'malformed request target');
   if (body.length > REQUEST_BODY_MAX_BYTES)
     return plain(413, `the body is over the limit of ${REQUEST_BODY_MAX_BYTES} bytes`);
@@ -224,7 +224,7 @@ async function answered(
   }
   const chunks: Uint8Array[] = [];
   const add = (chunk: Uint8Array | string): void => {
-    chunks.push(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk.slice());
+    chunks.push(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : new Uint8Array(chunk));
   };
   try {
     if (typeof response.body === 'function')

@@ -14,6 +14,8 @@ const WINDOW_MAX_BYTES = 128 * 1024;
 /** How often `write` keeps bytes although the system had room. */
 const KEEP_CHANCE = 0.3;
 const POISON = 0xdb;
+/** Between two arrivals at one end: far above what rounding of times could turn around. */
+const ORDER_MS = 0.001;
 
 const READ_BUFFER = new Uint8Array(READ_BYTES);
 
@@ -76,7 +78,8 @@ export class SimSocket implements Socket {
     const { random } = this.net;
     const ready = !this.connecting && this.#corks === 0 && this.#queue.length === 0;
     if (ready && to - from <= this.#window - this.#inFlight && !random.chance(KEEP_CHANCE)) {
-      this.#send(b.slice(from, to));
+      // A copy: `slice` of a Buffer would be a view.
+      this.#send(new Uint8Array(b.subarray(from, to)));
       return TAKEN;
     }
     this.#queue.push({ b, from, to, checksum: checksum(b, from, to) });
@@ -165,7 +168,7 @@ export class SimSocket implements Socket {
       const first = this.#queue[0]!;
       this.#unharmed(first);
       const take = Math.min(first.to - first.from, this.#window - this.#inFlight);
-      const bytes = first.b.slice(first.from, first.from + take);
+      const bytes = new Uint8Array(first.b.subarray(first.from, first.from + take));
       this.#queued -= take;
       if (first.from + take === first.to) this.#queue.shift();
       else
@@ -222,7 +225,7 @@ export class SimSocket implements Socket {
     const { peer } = this;
     if (peer === null) return;
     const { time } = this.task;
-    peer.#arrival = Math.max(peer.#arrival, time.now + delay_ms);
+    peer.#arrival = Math.max(peer.#arrival + ORDER_MS, time.now + delay_ms);
     this.net.carry(this.address, peer.address, peer.#arrival - time.now, () => fn(peer));
   }
 
