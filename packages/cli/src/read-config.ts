@@ -6,7 +6,8 @@ import { parseMunjigiConfig, type ReadConfig } from './config.ts';
 const QUICKSTART = new URL('../../../examples/quickstart/', import.meta.url);
 export const QUICKSTART_CONFIG: string = new URL('munjigi.yaml', QUICKSTART).pathname;
 export const QUICKSTART_SERVICES: URL = new URL('services.ts', QUICKSTART);
-export const CONSOLE_DIR: string = new URL('./dist', import.meta.resolve('@munjigi/ui/package.json')).pathname;
+export const CONSOLE_DIR: string = new URL('./dist', import.meta.resolve('@munjigi/ui/package.json'))
+  .pathname;
 
 /** `dataDir` replaces the folder that the configuration names for data; both may be relative to the working directory. */
 export function readMunjigiConfig(env: Env, file: string, dataDir: string | null): ReadConfig {

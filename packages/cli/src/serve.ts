@@ -208,7 +208,7 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
       gateway: async () => gatewayState(config, state.view, dataPlane, publisher.last()),
       problems: () => publisher.last()?.problems ?? [],
       asset: consoleAssets(env.files, options.consoleDir),
-      hostNames: null,
+      hostNames: isLoopback(listen.address) ? [] : null,
     };
     answer = createApi(deps);
 
@@ -271,6 +271,10 @@ async function listenConsole(
       );
     throw new StartError(`the console cannot listen on ${address}:${port}: ${error.message}`);
   }
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address === 'localhost' || address.startsWith('127.');
 }
 
 /** localhost for addresses that a browser on this machine reaches so. */
