@@ -7,9 +7,9 @@ import { Head } from './http1/head.ts';
 import type { AccessLog } from './log/access.ts';
 
 /** Room for the largest head, all edits and a read's worth of body. */
-export const OUT_BYTES: number = 192 * 1024;
+const OUT_BYTES = 192 * 1024;
 /** How often deadlines are looked at; timeouts are late by at most this. */
-export const TICK_MS = 100;
+const TICK_MS = 100;
 /** Buffers that are kept for the next time a socket keeps one. */
 const SPARE_BUFFERS = 16;
 /** How often pools are looked through. */

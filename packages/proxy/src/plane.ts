@@ -17,6 +17,7 @@ import { Rows, rowKey, type RowKind } from './counters/rows.ts';
 import { LIMIT_SLOTS, LimitTable, makeLimits } from './filter/limits.ts';
 import { GATE_LIMITS, type GateLimits } from './gate.ts';
 import type { DataPlane, Delta, EndpointsResource, Resource, ResourceName } from './snapshot.ts';
+import { trustOf } from './trust.ts';
 import { problem } from './validate.ts';
 import { portTrouble, type PrepareMessage, type StartMessage, type WorkerData } from './worker.ts';
 import { WorkerSlot, type WorkerState } from './worker-slot.ts';
@@ -54,9 +55,10 @@ function usesRows(r: Resource): boolean {
   return r.kind === 'route' || r.kind === 'cluster' || r.kind === 'endpoints';
 }
 
-/** Starts the workers; they listen once a version with listeners is committed. */
+/** Starts the workers; they listen once a version with listeners is committed. Throws RangeError for a trusted proxy that is no block. */
 export function createDataPlane(env: Env, options: DataPlaneOptions): RunningDataPlane {
   const ackTimeout_ms = options.ackTimeout_ms ?? ACK_TIMEOUT_MS;
+  trustOf(options.trustedProxies ?? []);
   const rows = new Rows();
   rows.take('route', '', '');
   const limitMemory = makeLimits(options.rateLimitSlots ?? LIMIT_SLOTS);

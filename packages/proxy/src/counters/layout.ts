@@ -94,7 +94,7 @@ export const ENDPOINT_ROWS = 8192;
 const UPSTREAM_BASE = WORKER.width + ROUTE_ROWS * ROUTE.width;
 const ENDPOINT_BASE = UPSTREAM_BASE + UPSTREAM_ROWS * UPSTREAM.width;
 /** Cells of one worker's region. */
-export const REGION_CELLS: number = ENDPOINT_BASE + ENDPOINT_ROWS * ENDPOINT.width;
+const REGION_CELLS = ENDPOINT_BASE + ENDPOINT_ROWS * ENDPOINT.width;
 
 /** First cell of a row. */
 export function routeCell(row: number): number {

@@ -403,7 +403,7 @@ const CONNECT = words('connect');
 const HTTP_SCHEME = words('http://');
 
 /** Checks `name[:port]` or `[ipv6][:port]`; where the name ends, -1 when it is not valid. */
-export function checkHost(b: Uint8Array, from: number, to: number): number {
+function checkHost(b: Uint8Array, from: number, to: number): number {
   let i = from;
   if (i < to && b[i] === 91) {
     i++;

@@ -10,11 +10,10 @@ export interface Edits {
   readonly host: Buffer | null;
 }
 
-export const NO_EDITS: Edits = { drop: [], lines: latin1(''), host: null };
-export const EMPTY_EDITS: HeaderEdits = { remove: [], set: [], add: [] };
+const NO_EDITS: Edits = { drop: [], lines: latin1(''), host: null };
 
 /** Most bytes that the lines of one HeaderEdits may have. */
-export const EDIT_BYTES: number = 16 * 1024;
+const EDIT_BYTES = 16 * 1024;
 /** Names that frame a message or belong to one connection: no edit may touch them. */
 const FORBIDDEN = new Set([
   'connection',

@@ -1,10 +1,6 @@
 // Weighted round robin that spreads evenly (each choice goes to the one that is furthest behind its share), for endpoints and for the
 // targets of a split: of any run of choices each gets its share, give or take one.
 
-export interface Weighted {
-  readonly weight: number;
-}
-
 export class RoundRobin<T> {
   readonly items: readonly T[];
   readonly #weights: readonly number[];
