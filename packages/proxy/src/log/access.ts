@@ -51,7 +51,7 @@ export function beginLine(
 }
 
 /** Bytes as the inside of a JSON string; bytes above 0x7f as Latin-1 characters. */
-export function putEscaped(out: Buffer, p: number, b: Uint8Array, from: number, to: number): number {
+function putEscaped(out: Buffer, p: number, b: Uint8Array, from: number, to: number): number {
   for (let i = from; i < to; i++) {
     const c = b[i]!;
     if (c === 34 || c === 92) {
