@@ -8,6 +8,7 @@ import { environment } from '@munjigi/env/node';
 import type { Problem } from '@munjigi/model';
 import type { Delta } from '@munjigi/proxy';
 import type { MunjigiConfig } from './config.ts';
+import { readSettled, type Watched } from './watch.ts';
 
 export interface Loaded {
   readonly problems: readonly Problem[];
@@ -29,29 +30,40 @@ export function createLoader(env: Env, config: MunjigiConfig): Loader {
   let committedScrape: string | null = null;
   let lastScrape: string | null = null;
   let lastVersion = 0;
+  const watched = watchedFiles(config);
   return {
-    async load() {
-      const problems: Problem[] = [];
-      const gateway =
-        config.gateway === null
-          ? null
-          : await control.load({ folders: config.gateway.files, listeners: config.gateway.listen });
-      if (gateway !== null) problems.push(...gateway.problems);
-      const scrape = readScrapeConfig(env, config.metrics.config);
-      problems.push(...scrape.problems);
-      lastScrape = scrape.fingerprint;
-      if (gateway?.delta !== null && gateway?.delta !== undefined) lastVersion = gateway.delta.version;
-      return {
-        problems,
-        delta: gateway?.delta ?? null,
-        view: gateway?.view ?? null,
-        scrape: scrape.fingerprint === committedScrape ? null : scrape.config,
-      };
-    },
+    load: () => readSettled(env.clock, env.files, watched, load),
     committed() {
       committedScrape = lastScrape;
       if (lastVersion > 0) control.committed(lastVersion);
     },
+  };
+
+  async function load(): Promise<Loaded> {
+    const problems: Problem[] = [];
+    const gateway =
+      config.gateway === null
+        ? null
+        : await control.load({ folders: config.gateway.files, listeners: config.gateway.listen });
+    if (gateway !== null) problems.push(...gateway.problems);
+    const scrape = readScrapeConfig(env, config.metrics.config);
+    problems.push(...scrape.problems);
+    lastScrape = scrape.fingerprint;
+    if (gateway?.delta !== null && gateway?.delta !== undefined) lastVersion = gateway.delta.version;
+    return {
+      problems,
+      delta: gateway?.delta ?? null,
+      view: gateway?.view ?? null,
+      scrape: scrape.fingerprint === committedScrape ? null : scrape.config,
+    };
+  }
+}
+
+/** What a person edits while the program runs. */
+export function watchedFiles(config: MunjigiConfig): Watched {
+  return {
+    files: config.metrics.config === null ? [] : [config.metrics.config],
+    folders: config.gateway?.files ?? [],
   };
 }
 

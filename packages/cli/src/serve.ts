@@ -11,7 +11,7 @@ import type { TsdbStatus } from '@munjigi/tsdb';
 import { consoleAssets } from './assets.ts';
 import type { MunjigiConfig } from './config.ts';
 import { gatewayState } from './gateway-state.ts';
-import type { Loaded } from './load.ts';
+import { watchedFiles, type Loaded } from './load.ts';
 import { processRegistry } from './process-metrics.ts';
 import { PRODUCT_VERSION } from './product.ts';
 import { createPublisher } from './publisher.ts';
@@ -212,7 +212,15 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
     };
     answer = createApi(deps);
 
-    // The first configuration; without a good one there is nothing to serve.
+    // The watch begins before the first reading, so that no change falls between them. Without a good first configuration there is
+    // nothing to serve.
+    const watch = watchFiles(env.clock, env.files, watchedFiles(config), () => {
+      void publisher.submit('files changed');
+    });
+    closing.push(async () => {
+      state.stopping = true;
+      watch.close();
+    });
     options.progress?.('applying the configuration');
     const first = await publisher.submit('start');
     if (!first.ok)
@@ -224,16 +232,6 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
       );
     state.ready = true;
     state.reason = '';
-
-    const watched = {
-      files: config.metrics.config === null ? [] : [config.metrics.config],
-      folders: config.gateway?.files ?? [],
-    };
-    const watch = watchFiles(env.clock, env.files, watched, () => void publisher.submit('files changed'));
-    closing.push(async () => {
-      state.stopping = true;
-      watch.close();
-    });
 
     return {
       consoleUrl: `http://${shownHost(listen.address)}:${surface.port}`,

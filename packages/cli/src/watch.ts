@@ -1,11 +1,13 @@
-// Files that a person edits: calls `changed` once they have settled, so that a save of ten files is one change.
-import type { Clock, Files, Timer } from '@munjigi/env';
+// Files that a person edits: when they have changed, and how they are read so that a save in progress is never taken for the whole.
+import type { Clock, Files, FileStat, Timer } from '@munjigi/env';
 
 /** Quiet for this long: settled. */
 const SETTLE_MS = 100;
 /** Never wait longer than this after the first change. */
 const SETTLE_MAX_MS = 500;
 const MAX_FOLDERS = 1000;
+/** Files that change again while they are read are read again this often. */
+const MAX_READS = 10;
 
 export interface Watched {
   /** Single files. */
@@ -14,7 +16,33 @@ export interface Watched {
   readonly folders: readonly string[];
 }
 
-/** Watches until `close`. `changed` is called only when size or modification time of something watched is another than before. */
+/**
+ * Reads once nothing watched has been modified for SETTLE_MS (waiting SETTLE_MAX_MS at most), and again when something was modified
+ * meanwhile: an editor that truncates a file and then writes it would otherwise show an empty, valid file in between.
+ */
+export async function readSettled<T>(
+  clock: Clock,
+  files: Files,
+  watched: Watched,
+  read: () => Promise<T>,
+): Promise<T> {
+  for (let reads = 1; ; reads++) {
+    const until = clock.monotonic() + SETTLE_MAX_MS;
+    for (;;) {
+      const age = clock.now() - lastModified(files, watched);
+      const wait = Math.min(SETTLE_MS - age, until - clock.monotonic());
+      // A modification time in the future says nothing about now.
+      if (age < 0 || wait <= 0) break;
+      await clock.sleep(wait);
+    }
+    const before = fingerprint(files, watched);
+    const value = await read();
+    if (reads === MAX_READS || fingerprint(files, watched) === before) return value;
+  }
+}
+
+/** Watches until `close`. `changed` is called once changes have settled, so that a save of ten files is one change; it is called
+ * only when size or modification time of something watched is another than before. */
 export function watchFiles(
   clock: Clock,
   files: Files,
@@ -77,17 +105,40 @@ function foldersBelow(files: Files, folder: string): string[] {
   return found;
 }
 
+/** ms; 0 when there is nothing. */
+function lastModified(files: Files, watched: Watched): number {
+  let last = 0;
+  eachFile(files, watched, (_, stat) => {
+    last = Math.max(last, stat?.modified_ms ?? 0);
+  });
+  return last;
+}
+
 function fingerprint(files: Files, watched: Watched): string {
   const lines: string[] = [];
-  const note = (path: string): void => {
-    const stat = files.stat(path);
+  eachFile(files, watched, (path, stat) => {
     lines.push(stat === null ? `${path} -` : `${path} ${stat.size} ${stat.modified_ms}`);
-  };
-  for (const path of watched.files) note(path);
+  });
+  return lines.join('\n');
+}
+
+function eachFile(
+  files: Files,
+  watched: Watched,
+  visit: (path: string, stat: FileStat | null) => void,
+): void {
+  for (const path of watched.files) visit(path, files.stat(path));
   for (const folder of watched.folders)
     for (const dir of foldersBelow(files, folder)) {
-      if (files.stat(dir)?.kind !== 'dir') continue;
-      for (const entry of files.list(dir)) if (!entry.name.startsWith('.')) note(`${dir}/${entry.name}`);
+      const stat = files.stat(dir);
+      // Of a folder only whether it is there: its own time changes with files that do not matter.
+      if (stat?.kind !== 'dir') visit(dir, stat);
+      else
+        for (const entry of files.list(dir))
+          if (!entry.name.startsWith('.')) {
+            const path = `${dir}/${entry.name}`;
+            const found = files.stat(path);
+            if (found?.kind !== 'dir') visit(path, found);
+          }
     }
-  return lines.join('\n');
 }

@@ -1,0 +1,90 @@
+import { expect, it } from 'vitest';
+import { simWorld } from '@munjigi/env/sim';
+import { readSettled, watchFiles, type Watched } from './watch.ts';
+
+const watched: Watched = { files: ['/etc/p.yml'], folders: ['/etc/gw'] };
+
+function world() {
+  const w = simWorld(7);
+  const { files, clock } = w.env;
+  files.makeDir('/etc/gw');
+  const write = (path: string, text: string): void => {
+    const file = files.open(path, 'create');
+    const bytes = new TextEncoder().encode(text);
+    file.write(bytes, 0, bytes.length, 0);
+    file.close();
+  };
+  const read = (path: string): string => new TextDecoder().decode(files.readFile(path));
+  write('/etc/p.yml', 'p');
+  write('/etc/gw/a.yaml', 'a');
+  return { w, files, clock, write, read };
+}
+
+it('waits until a file that was just written is quiet', async () => {
+  const { w, files, clock, write, read } = world();
+  await w.run(async () => {
+    await clock.sleep(1000);
+    const from = clock.monotonic();
+    expect(await readSettled(clock, files, watched, async () => read('/etc/gw/a.yaml'))).toBe('a');
+    expect(clock.monotonic() - from).toBeLessThan(50);
+
+    write('/etc/gw/a.yaml', '');
+    clock.after(60, () => write('/etc/gw/a.yaml', 'whole'));
+    expect(await readSettled(clock, files, watched, async () => read('/etc/gw/a.yaml'))).toBe('whole');
+  });
+});
+
+it('reads again when a file was truncated between the look and the reading', async () => {
+  const { w, files, clock, write, read } = world();
+  await w.run(async () => {
+    await clock.sleep(1000);
+    const seen: string[] = [];
+    const text = await readSettled(clock, files, watched, async () => {
+      if (seen.length === 0) {
+        write('/etc/p.yml', '');
+        clock.after(20, () => write('/etc/p.yml', 'whole'));
+      }
+      seen.push(read('/etc/p.yml'));
+      return seen.at(-1)!;
+    });
+    expect(seen).toEqual(['', 'whole']);
+    expect(text).toBe('whole');
+  });
+});
+
+it('does not wait for ever for a file that is written all the time', async () => {
+  const { w, files, clock, write, read } = world();
+  await w.run(async () => {
+    let n = 0;
+    const timer = clock.every(30, () => write('/etc/gw/a.yaml', `x${'y'.repeat(n++ % 7)}`));
+    const from = clock.monotonic();
+    const text = await readSettled(clock, files, watched, async () => read('/etc/gw/a.yaml'));
+    expect(text).toMatch(/^x/);
+    expect(clock.monotonic() - from).toBeLessThan(6000);
+    timer.cancel();
+  });
+});
+
+it('ten saves are one change, and what is not watched is none', async () => {
+  const { w, files, clock, write } = world();
+  await w.run(async () => {
+    let changes = 0;
+    const watch = watchFiles(clock, files, watched, () => changes++);
+    for (let i = 0; i < 10; i++) {
+      write(`/etc/gw/${i}.yaml`, 'b');
+      await clock.sleep(20);
+    }
+    await clock.sleep(3000);
+    expect(changes).toBe(1);
+    write('/etc/other.yaml', 'c');
+    write('/etc/gw/.hidden', 'c');
+    await clock.sleep(3000);
+    expect(changes).toBe(1);
+    files.makeDir('/etc/gw/sub');
+    await clock.sleep(3000);
+    write('/etc/gw/sub/x.yaml', 'd');
+    await clock.sleep(3000);
+    expect(changes).toBe(2);
+    watch.close();
+  });
+});
