@@ -8,7 +8,7 @@ import { environment } from '@munjigi/env/node';
 import type { Problem } from '@munjigi/model';
 import type { Delta } from '@munjigi/proxy';
 import type { MunjigiConfig } from './config.ts';
-import { readSettled, type Watched } from './watch.ts';
+import { settledReader, type Watched } from './watch.ts';
 
 export interface Loaded {
   readonly problems: readonly Problem[];
@@ -30,9 +30,9 @@ export function createLoader(env: Env, config: MunjigiConfig): Loader {
   let committedScrape: string | null = null;
   let lastScrape: string | null = null;
   let lastVersion = 0;
-  const watched = watchedFiles(config);
+  const reader = settledReader(env.clock, env.files, watchedFiles(config));
   return {
-    load: () => readSettled(env.clock, env.files, watched, load),
+    load: () => reader.read(load),
     committed() {
       committedScrape = lastScrape;
       if (lastVersion > 0) control.committed(lastVersion);

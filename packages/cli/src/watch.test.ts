@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { simWorld } from '@munjigi/env/sim';
-import { readSettled, watchFiles, type Watched } from './watch.ts';
+import { settledReader, watchFiles, type Watched } from './watch.ts';
 
 const watched: Watched = { files: ['/etc/p.yml'], folders: ['/etc/gw'] };
 
@@ -22,24 +22,26 @@ function world() {
 
 it('waits until a file that was just written is quiet', async () => {
   const { w, files, clock, write, read } = world();
+  const reader = settledReader(clock, files, watched);
   await w.run(async () => {
     await clock.sleep(1000);
     const from = clock.monotonic();
-    expect(await readSettled(clock, files, watched, async () => read('/etc/gw/a.yaml'))).toBe('a');
+    expect(await reader.read(async () => read('/etc/gw/a.yaml'))).toBe('a');
     expect(clock.monotonic() - from).toBeLessThan(50);
 
     write('/etc/gw/a.yaml', '');
     clock.after(60, () => write('/etc/gw/a.yaml', 'whole'));
-    expect(await readSettled(clock, files, watched, async () => read('/etc/gw/a.yaml'))).toBe('whole');
+    expect(await reader.read(async () => read('/etc/gw/a.yaml'))).toBe('whole');
   });
 });
 
 it('reads again when a file was truncated between the look and the reading', async () => {
   const { w, files, clock, write, read } = world();
+  const reader = settledReader(clock, files, watched);
   await w.run(async () => {
     await clock.sleep(1000);
     const seen: string[] = [];
-    const text = await readSettled(clock, files, watched, async () => {
+    const text = await reader.read(async () => {
       if (seen.length === 0) {
         write('/etc/p.yml', '');
         clock.after(20, () => write('/etc/p.yml', 'whole'));
@@ -54,11 +56,12 @@ it('reads again when a file was truncated between the look and the reading', asy
 
 it('does not wait for ever for a file that is written all the time', async () => {
   const { w, files, clock, write, read } = world();
+  const reader = settledReader(clock, files, watched);
   await w.run(async () => {
     let n = 0;
     const timer = clock.every(30, () => write('/etc/gw/a.yaml', `x${'y'.repeat(n++ % 7)}`));
     const from = clock.monotonic();
-    const text = await readSettled(clock, files, watched, async () => read('/etc/gw/a.yaml'));
+    const text = await reader.read(async () => read('/etc/gw/a.yaml'));
     expect(text).toMatch(/^x/);
     expect(clock.monotonic() - from).toBeLessThan(6000);
     timer.cancel();

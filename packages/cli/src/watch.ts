@@ -16,29 +16,43 @@ export interface Watched {
   readonly folders: readonly string[];
 }
 
+/** Reads what is watched when it is whole. */
+export interface SettledReader {
+  read<T>(read: () => Promise<T>): Promise<T>;
+}
+
 /**
- * Reads once nothing watched has been modified for SETTLE_MS (waiting SETTLE_MAX_MS at most), and again when something was modified
- * meanwhile: an editor that truncates a file and then writes it would otherwise show an empty, valid file in between.
+ * Reads once what has changed since the last reading has been the same for SETTLE_MS (waiting SETTLE_MAX_MS at most), and again when
+ * something changed meanwhile: an editor that truncates a file and then writes it would otherwise show an empty, valid file in between.
+ * Two looks are compared, because a modification time alone does not do: a truncated file has its old one for a moment.
  */
-export async function readSettled<T>(
-  clock: Clock,
-  files: Files,
-  watched: Watched,
-  read: () => Promise<T>,
-): Promise<T> {
-  for (let reads = 1; ; reads++) {
+export function settledReader(clock: Clock, files: Files, watched: Watched): SettledReader {
+  let known: string | null = null;
+
+  async function settled(): Promise<string> {
     const until = clock.monotonic() + SETTLE_MAX_MS;
-    for (;;) {
-      const age = clock.now() - lastModified(files, watched);
-      const wait = Math.min(SETTLE_MS - age, until - clock.monotonic());
-      // A modification time in the future says nothing about now.
-      if (age < 0 || wait <= 0) break;
-      await clock.sleep(wait);
+    let now = look(files, watched);
+    // At the start there is nothing to compare with: what was modified long ago is whole.
+    if (known === null && clock.now() - now.modified_ms > SETTLE_MS) return now.fingerprint;
+    while (now.fingerprint !== known && clock.monotonic() < until) {
+      const before = now;
+      await clock.sleep(SETTLE_MS);
+      now = look(files, watched);
+      if (now.fingerprint === before.fingerprint) break;
     }
-    const before = fingerprint(files, watched);
-    const value = await read();
-    if (reads === MAX_READS || fingerprint(files, watched) === before) return value;
+    return now.fingerprint;
   }
+
+  return {
+    async read(read) {
+      for (let reads = 1; ; reads++) {
+        const before = await settled();
+        const value = await read();
+        known = before;
+        if (reads === MAX_READS || look(files, watched).fingerprint === before) return value;
+      }
+    },
+  };
 }
 
 /** Watches until `close`. `changed` is called once changes have settled, so that a save of ten files is one change; it is called
@@ -52,7 +66,7 @@ export function watchFiles(
   const open = new Map<string, { close(): void }>();
   let timer: Timer | null = null;
   let firstAt = 0;
-  let seen = fingerprint(files, watched);
+  let seen = look(files, watched).fingerprint;
   let closed = false;
 
   const touch = (): void => {
@@ -66,7 +80,7 @@ export function watchFiles(
   const settled = (): void => {
     timer = null;
     follow();
-    const next = fingerprint(files, watched);
+    const next = look(files, watched).fingerprint;
     if (next === seen) return;
     seen = next;
     changed();
@@ -105,21 +119,22 @@ function foldersBelow(files: Files, folder: string): string[] {
   return found;
 }
 
-/** ms; 0 when there is nothing. */
-function lastModified(files: Files, watched: Watched): number {
-  let last = 0;
-  eachFile(files, watched, (_, stat) => {
-    last = Math.max(last, stat?.modified_ms ?? 0);
-  });
-  return last;
+interface Look {
+  /** Of the file that was modified last; 0 when there is none. */
+  readonly modified_ms: number;
+  /** Equal as long as nothing changes. */
+  readonly fingerprint: string;
 }
 
-function fingerprint(files: Files, watched: Watched): string {
+/** One pass over everything watched, so that both answers are about the same moment. */
+function look(files: Files, watched: Watched): Look {
   const lines: string[] = [];
+  let modified_ms = 0;
   eachFile(files, watched, (path, stat) => {
     lines.push(stat === null ? `${path} -` : `${path} ${stat.size} ${stat.modified_ms}`);
+    modified_ms = Math.max(modified_ms, stat?.modified_ms ?? 0);
   });
-  return lines.join('\n');
+  return { modified_ms, fingerprint: lines.join('\n') };
 }
 
 function eachFile(
