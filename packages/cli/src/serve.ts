@@ -72,15 +72,12 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
     closing.push(() => surface.close());
 
     // Threads.
-    options.progress?.('opening the store');
+    options.progress?.('starting threads');
     const metrics = thread(env, 'metrics', new URL('./threads/metrics.ts', import.meta.url), config.metrics);
     const control = thread(env, 'control', new URL('./threads/control.ts', import.meta.url), config);
     closing.push(async () => {
       await metrics.caller.call('close', null);
       await Promise.all([metrics.worker.terminate(), control.worker.terminate()]);
-    });
-    await metrics.caller.call('opened', null).catch((error: Error) => {
-      throw new StartError(`the store cannot be opened: ${error.message}`);
     });
     const broken = Promise.race([
       metrics.worker.ended.then((why) => `the metrics thread ended: ${why}`),
@@ -88,7 +85,6 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
     ]);
 
     // The data plane and the query pool.
-    options.progress?.('starting threads');
     const dataPlane = createDataPlane(env, {
       workers: threadCount(config.gateway?.workers ?? 0),
       accessLog:
@@ -212,6 +208,12 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
     };
     answer = createApi(deps);
 
+    options.progress?.('opening the store');
+    state.reason = 'the write-ahead log is being replayed';
+    await metrics.caller.call('opened', null).catch((error: Error) => {
+      throw new StartError(`the store cannot be opened: ${error.message}`);
+    });
+
     // The watch begins before the first reading, so that no change falls between them. Without a good first configuration there is
     // nothing to serve.
     const watch = watchFiles(env.clock, env.files, watchedFiles(config), () => {
@@ -221,6 +223,7 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
       state.stopping = true;
       watch.close();
     });
+    state.reason = 'the configuration is being applied';
     options.progress?.('applying the configuration');
     const first = await publisher.submit('start');
     if (!first.ok)
