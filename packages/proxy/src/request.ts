@@ -22,6 +22,7 @@ const REQUEST_ID = latin1('x-request-id');
 const UPGRADE_NAME = latin1('upgrade');
 const FORWARDED_FOR = latin1('x-forwarded-for');
 const SLASH = latin1('/');
+const CONTINUE = latin1('HTTP/1.1 100 Continue\r\n\r\n');
 /** What a begun log line has beside what came. */
 const LOG_SLACK = 128;
 /** Longest x-request-id of a client that is believed. */
@@ -45,7 +46,17 @@ export function begin(c: ClientConnection, b: Uint8Array, from: number, end: num
     c.answer(answer);
     return i;
   }
+  if (c.expects) askForBody(c, end === n);
   return send(c, b, end, n);
+}
+
+/**
+ * Answers `Expect: 100-continue` once the request is let through, as nginx and Envoy do: many upstreams never would, and a client that
+ * keeps to the letter waits for ever. The line itself is not forwarded. A request that the gate refuses is never asked for its body.
+ */
+function askForBody(c: ClientConnection, waits: boolean): void {
+  c.expects = false;
+  if (waits) c.send(putAll(c.gate.out, 0, CONTINUE));
 }
 
 // ---- accept
