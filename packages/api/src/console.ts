@@ -13,6 +13,9 @@ const SECURITY: Readonly<Record<string, string>> = {
   'x-frame-options': 'DENY',
 };
 
+/** Paths of the page's own router; everything else that is no file is not found, so that a mistyped API path does not get a page. */
+const PAGES = /^\/(?:overview|query|graph|targets|status)\/?$/;
+
 /** Serves GET and HEAD of everything that no other part of the surface answers. */
 export function createConsole(deps: ApiDeps): (r: HttpRequest) => HttpResponse {
   const tags = new WeakMap<Uint8Array, string>();
@@ -45,8 +48,7 @@ function find(deps: ApiDeps, path: string): Asset | null {
   if (path === '/') return deps.asset('/index.html');
   const exact = deps.asset(path);
   if (exact !== null) return exact;
-  // What looks like a file but is none must not become the page: a stale hashed script would be read as HTML.
-  return /\.[a-z0-9]+$/i.test(path) ? null : deps.asset('/index.html');
+  return PAGES.test(path) ? deps.asset('/index.html') : null;
 }
 
 function matches(header: string | undefined, tag: string): boolean {

@@ -11,7 +11,8 @@ export const CONSOLE_DIR: string = new URL('./dist', import.meta.resolve('@munji
 
 /** `dataDir` replaces the folder that the configuration names for data; both may be relative to the working directory. */
 export function readMunjigiConfig(env: Env, file: string, dataDir: string | null): ReadConfig {
-  const path = absolute(file);
+  const given = absolute(file);
+  const path = isFolder(env, given) ? `${given.replace(/\/$/, '')}/munjigi.yaml` : given;
   let text: string;
   try {
     text = new TextDecoder().decode(env.files.readFile(path));
@@ -30,6 +31,14 @@ export function readMunjigiConfig(env: Env, file: string, dataDir: string | null
     path.slice(0, path.lastIndexOf('/')),
     dataDir === null ? null : absolute(dataDir),
   );
+}
+
+function isFolder(env: Env, path: string): boolean {
+  try {
+    return env.files.stat(path)?.kind === 'dir';
+  } catch {
+    return false;
+  }
 }
 
 function absolute(path: string): string {

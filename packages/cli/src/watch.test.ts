@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { EnvError } from '@munjigi/env';
 import { simWorld } from '@munjigi/env/sim';
 import { settledReader, watchFiles, type Watched } from './watch.ts';
 
@@ -89,5 +90,44 @@ it('ten saves are one change, and what is not watched is none', async () => {
     await clock.sleep(3000);
     expect(changes).toBe(2);
     watch.close();
+  });
+});
+
+it('a folder of links that go round in circles is watched, not followed for ever', async () => {
+  const { w, files, clock, write } = world();
+  // The simulated disk has no links: a listing that always shows the folder itself again is the same to us.
+  const loop = {
+    ...files,
+    list: (dir: string) => [...files.list(dir), { name: 'loop', kind: 'dir' as const }],
+  };
+  loop.stat = (path: string) => files.stat(path.replaceAll('/loop', ''));
+  loop.list = (dir: string) => [
+    ...files.list(dir.replaceAll('/loop', '')),
+    { name: 'loop', kind: 'dir' as const },
+  ];
+  loop.watch = () => ({ close() {} });
+  await w.run(async () => {
+    let changes = 0;
+    const watch = watchFiles(clock, loop, watched, () => changes++);
+    write('/etc/gw/a.yaml', 'longer');
+    await clock.sleep(3000);
+    expect(changes).toBe(1);
+    watch.close();
+  });
+});
+
+it('what cannot be read is no reason to fall over', async () => {
+  const { w, files, clock } = world();
+  const broken = {
+    ...files,
+    list(): never {
+      throw new EnvError('EACCES', '/etc/gw', 'permission denied');
+    },
+  };
+  await w.run(async () => {
+    const watch = watchFiles(clock, broken, watched, () => undefined);
+    await clock.sleep(3000);
+    watch.close();
+    expect(await settledReader(clock, broken, watched).read(async () => 'read')).toBe('read');
   });
 });

@@ -1,11 +1,16 @@
 // Files that a person edits: when they have changed, and how they are read so that a save in progress is never taken for the whole.
-import type { Clock, Files, FileStat, Timer } from '@munjigi/env';
+import { EnvError, type Clock, type DirEntry, type Files, type FileStat, type Timer } from '@munjigi/env';
 
 /** Quiet for this long: settled. */
 const SETTLE_MS = 100;
 /** Never wait longer than this after the first change. */
 const SETTLE_MAX_MS = 500;
+/** As deep as gateway folders are read; links may go round in circles. */
+const MAX_DEPTH = 8;
 const MAX_FOLDERS = 1000;
+/** Looking costs at most a fiftieth of the time: events may be missed (links to files elsewhere, network disks). */
+const POLL_MS = 500;
+const POLL_SHARE = 50;
 /** Files that change again while they are read are read again this often. */
 const MAX_READS = 10;
 
@@ -97,9 +102,16 @@ export function watchFiles(
         open.delete(path);
       }
   };
+  const poll = (): void => {
+    const from = clock.monotonic();
+    if (timer === null && look(files, watched).fingerprint !== seen) touch();
+    polling = clock.after(Math.max(POLL_MS, POLL_SHARE * (clock.monotonic() - from)), poll);
+  };
   follow();
+  let polling = clock.after(POLL_MS, poll);
   return {
     close() {
+      polling.cancel();
       closed = true;
       timer?.cancel();
       for (const watch of open.values()) watch.close();
@@ -108,15 +120,25 @@ export function watchFiles(
 }
 
 function foldersBelow(files: Files, folder: string): string[] {
-  const found = [folder];
+  const found = [{ path: folder, depth: 0 }];
   for (let i = 0; i < found.length && found.length < MAX_FOLDERS; i++) {
-    if (files.stat(found[i]!)?.kind !== 'dir') continue;
-    for (const entry of files.list(found[i]!)) {
-      if (entry.name.startsWith('.')) continue;
-      if (files.stat(`${found[i]}/${entry.name}`)?.kind === 'dir') found.push(`${found[i]}/${entry.name}`);
-    }
+    const { path, depth } = found[i]!;
+    if (depth === MAX_DEPTH) continue;
+    for (const { name, kind } of listed(files, path))
+      if (kind === 'dir') found.push({ path: `${path}/${name}`, depth: depth + 1 });
   }
-  return found;
+  return found.map(({ path }) => path);
+}
+
+/** What is in a folder; nothing when it cannot be read: the one who reads it for its content says why. */
+function listed(files: Files, dir: string): DirEntry[] {
+  try {
+    if (files.stat(dir)?.kind !== 'dir') return [];
+    return files.list(dir).filter(({ name }) => !name.startsWith('.'));
+  } catch (error) {
+    if (error instanceof EnvError) return [];
+    throw error;
+  }
 }
 
 interface Look {
@@ -142,18 +164,22 @@ function eachFile(
   watched: Watched,
   visit: (path: string, stat: FileStat | null) => void,
 ): void {
-  for (const path of watched.files) visit(path, files.stat(path));
+  const seen = (path: string): FileStat | null => {
+    try {
+      return files.stat(path);
+    } catch (error) {
+      if (error instanceof EnvError) return null;
+      throw error;
+    }
+  };
+  for (const path of watched.files) visit(path, seen(path));
   for (const folder of watched.folders)
     for (const dir of foldersBelow(files, folder)) {
-      const stat = files.stat(dir);
+      const stat = seen(dir);
       // Of a folder only whether it is there: its own time changes with files that do not matter.
       if (stat?.kind !== 'dir') visit(dir, stat);
       else
-        for (const entry of files.list(dir))
-          if (!entry.name.startsWith('.')) {
-            const path = `${dir}/${entry.name}`;
-            const found = files.stat(path);
-            if (found?.kind !== 'dir') visit(path, found);
-          }
+        for (const { name, kind } of listed(files, dir))
+          if (kind !== 'dir') visit(`${dir}/${name}`, seen(`${dir}/${name}`));
     }
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { printProblem } from '@munjigi/model';
 import { simWorld } from '@munjigi/env/sim';
 import type { Resource } from '@munjigi/proxy';
-import { createControl, type Control, type Loaded } from './index.ts';
+import { createControl, translate, type Control, type Loaded } from './index.ts';
 
 const LISTENERS = [{ address: '0.0.0.0', port: 8000 }];
 
@@ -193,6 +193,15 @@ test('one error anywhere and nothing is applied; all errors of all files are tol
   const { version, set } = bench.control.running();
   expect(version).toBe(2);
   expect(set.map(({ name }) => name)).toContain('split/istio/default/shop/0');
+});
+
+test.each([
+  ['', 1, 'error'],
+  ['\n \n', 1, 'error'],
+  ['# later\n', 1, 'warning'],
+])('a file without a document: %j', (text, line, severity) => {
+  const { problems } = translate({ files: [{ path: 'a.yaml', text }], listeners: [] });
+  expect(problems).toMatchObject([{ file: 'a.yaml', line, severity }]);
 });
 
 test('three faults in two files', async () => {

@@ -41,8 +41,32 @@ test.each([
   ['POST', 'application/json', 'a=1&q=3'],
   ['PUT', 'application/x-www-form-urlencoded', 'a=1&q=3'],
   ['GET', undefined, 'a=1&q=3'],
-])('parameters of %s with %s', (method, type, params) => {
-  expect(readParams(method, 'a=1&q=3', type, new TextEncoder().encode('a=2')).toString()).toBe(params);
+])('parameters of %s with %s', async (method, type, params) => {
+  const read = await readParams(method, 'a=1&q=3', type, new TextEncoder().encode('a=2'));
+  expect(read?.toString()).toBe(params);
+});
+
+const FORM = 'application/x-www-form-urlencoded';
+const PARTS =
+  '--x\r\nContent-Disposition: form-data; name="query"\r\n\r\nup{a="b"}\r\n' +
+  '--x\r\nContent-Disposition: form-data; name="f"; filename="f.txt"\r\n\r\nfile\r\n--x--\r\n';
+test.each([
+  ['a well formed query', 'q=%C3%BC+1', undefined, '', 'q=%C3%BC+1'],
+  ['a bad escape', 'q=%zz', undefined, '', null],
+  ['bytes that are no UTF-8', 'q=%ff', undefined, '', null],
+  ['a bad escape in a form', '', FORM, 'q=%f', null],
+  [
+    'a multipart form, without its files',
+    'a=1',
+    'multipart/form-data; boundary=x',
+    PARTS,
+    'query=up%7Ba%3D%22b%22%7D&a=1',
+  ],
+  ['a multipart form without its end', '', 'multipart/form-data; boundary=x', PARTS.slice(0, 40), null],
+  ['a multipart form without a boundary', '', 'multipart/form-data', PARTS, null],
+])('%s', async (_, query, type, text, params) => {
+  const read = await readParams('POST', query, type, new TextEncoder().encode(text));
+  expect(read?.toString() ?? null).toBe(params);
 });
 
 const body = new Uint8Array(1);

@@ -19,18 +19,52 @@ export function readTarget(target: string): { path: string; query: string } | nu
   }
 }
 
-/** Parameters of the query and of a form body; a body's come first, so that `get` prefers them. */
-export function readParams(
+/**
+ * Parameters of the query and of a form body (URL-encoded or multipart, files left out); a body's come first, so that `get` prefers them.
+ * null: a percent escape, the UTF-8 or the multipart framing is wrong, and what was meant can't be known.
+ */
+export async function readParams(
   method: string,
   query: string,
   contentType: string | undefined,
   body: Uint8Array,
-): URLSearchParams {
-  const type = (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase();
-  if (method !== 'POST' || type !== 'application/x-www-form-urlencoded') return new URLSearchParams(query);
-  const params = new URLSearchParams(new TextDecoder().decode(body));
-  for (const [name, value] of new URLSearchParams(query)) params.append(name, value);
-  return params;
+): Promise<URLSearchParams | null> {
+  const form = await readForm(method, contentType ?? '', body);
+  if (form === null || !wellEncoded(query)) return null;
+  for (const [name, value] of new URLSearchParams(query)) form.append(name, value);
+  return form;
+}
+
+async function readForm(
+  method: string,
+  contentType: string,
+  body: Uint8Array,
+): Promise<URLSearchParams | null> {
+  const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
+  if (method !== 'POST') return new URLSearchParams();
+  if (type === 'application/x-www-form-urlencoded') {
+    const text = new TextDecoder().decode(body);
+    return wellEncoded(text) ? new URLSearchParams(text) : null;
+  }
+  if (type !== 'multipart/form-data') return new URLSearchParams();
+  try {
+    const headers = { 'content-type': contentType };
+    const fields = await new Response(new Uint8Array(body), { headers }).formData();
+    const form = new URLSearchParams();
+    for (const [name, value] of fields) if (typeof value === 'string') form.append(name, value);
+    return form;
+  } catch {
+    return null;
+  }
+}
+
+function wellEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return !text.includes('\ufffd');
+  } catch {
+    return false;
+  }
 }
 
 /** The request that follows a redirect; null: the answer is final. Credentials stay with their origin, a POST becomes a GET as browsers do. */

@@ -87,7 +87,9 @@ async function startServices(env: Env, traffic: boolean): Promise<Worker> {
   const failed = await Promise.race([started, worker.ended]);
   if (failed === null) return worker;
   await worker.terminate();
-  throw new StartError(failed);
+  throw new StartError(
+    `${failed}\nIs the quickstart running already? It needs the ports 8000, 8081-8083 and 9090.`,
+  );
 }
 
 interface StopRequests {

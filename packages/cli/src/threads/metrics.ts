@@ -36,8 +36,11 @@ export function run(env: Env, parent: Port, data: MetricsThreadData): void {
       return true;
     },
     /** A port that answers a query worker's `remoteQueryable`. */
-    connect: async (_: unknown, ports: readonly Port[]) => {
-      serveStorage(ports[0]!, (await opened).head);
+    connect: (_: unknown, [port]: readonly Port[]) => {
+      opened.then(
+        (store) => serveStorage(port!, store.head),
+        () => port!.close(),
+      );
     },
     prepare: async (config: PrometheusConfig) => (await opened).collector.prepare(config),
     commit: async () => (await opened).collector.commit(),

@@ -46,6 +46,24 @@ const PASSED_OVER: readonly RegExp[] = [
   /(?:^|\.)(?:istio\.io|konghq\.com|monitoring\.coreos\.com|flagger\.app)\//,
 ];
 
+/**
+ * A file without a document. An empty one is what a save looks like that was cut off or met a full disk: to take it for "no routes" would
+ * close the gate. One that has only comments was meant.
+ */
+function nothingIn(file: string, text: string): Problem {
+  const empty = text.trim() === '';
+  return {
+    severity: empty ? 'error' : 'warning',
+    file,
+    line: 1,
+    column: 1,
+    field: '',
+    message: empty
+      ? 'the file is empty: write a document, or remove the file'
+      : 'there is no document in it, only comments',
+  };
+}
+
 /** Reads all documents of all files. Nothing throws: what is wrong stands in `problems`. */
 export function sortDocuments(files: readonly SourceFile[]): Sorted {
   const kong: KongDocument[] = [];
@@ -123,6 +141,7 @@ export function sortDocuments(files: readonly SourceFile[]): Sorted {
   for (const { path, text } of files) {
     const { documents, problems: syntax } = readDocuments(path, text);
     problems.push(...syntax);
+    if (documents.length === 0 && syntax.length === 0) problems.push(nothingIn(path, text));
     for (const node of documents) sort(path, node, '');
   }
   return { kong, istio, problems };

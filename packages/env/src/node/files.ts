@@ -146,8 +146,31 @@ function list(dir: string): DirEntry[] {
   );
 }
 
+/** What a link leads to; 'other' when that is nothing, or itself. */
 function linked(where: string): DirEntry['kind'] {
-  return stat(where)?.kind ?? 'other';
+  try {
+    return stat(where)?.kind ?? 'other';
+  } catch {
+    return 'other';
+  }
+}
+
+/**
+ * Makes what is missing of a path. Not by mkdir's own `recursive`, which goes round in circles where a parent exists but takes no folders
+ * (/proc), and calls a read-only disk a missing file.
+ */
+function makeDir(where: string): void {
+  try {
+    fs.mkdirSync(where);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const found = code === 'ENOENT' ? undefined : fs.statSync(where, { throwIfNoEntry: false });
+    if (found?.isDirectory() === true) return;
+    const parent = path.dirname(where);
+    if (code !== 'ENOENT' || parent === where || fs.existsSync(parent)) throw error;
+    makeDir(parent);
+    fs.mkdirSync(where);
+  }
 }
 
 function stat(where: string): FileStat | null {
@@ -230,7 +253,7 @@ export const nodeFiles: Files = {
   },
   list,
   stat,
-  makeDir: (where) => attempt(where, () => void fs.mkdirSync(where, { recursive: true })),
+  makeDir: (where) => attempt(where, () => makeDir(where)),
   rename: (from, to) => attempt(from, () => fs.renameSync(from, to)),
   remove,
   removeTree: (where) => attempt(where, () => fs.rmSync(where, { recursive: true, force: true })),

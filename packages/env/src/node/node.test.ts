@@ -168,3 +168,17 @@ test('signals are heard until told otherwise', () => {
   stop();
   expect([heard, process.listenerCount('SIGHUP')]).toEqual([['SIGHUP', 'SIGTERM'], before]);
 });
+
+test.each(['/proc/nope', '/proc/nope/deeper', '/dev/null/x'])(
+  'a folder that cannot be made is an error at once: %s',
+  (path) => {
+    expect(() => nodeEnv().files.makeDir(path)).toThrow(/ENOENT|EACCES|EPERM|ENOTDIR/);
+  },
+);
+
+test('a link that leads to itself is listed, not followed', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'munjigi-link-'));
+  symlinkSync('self', join(dir, 'self'));
+  expect(nodeEnv().files.list(dir)).toEqual([{ name: 'self', kind: 'other' }]);
+  rmSync(dir, { recursive: true });
+});

@@ -105,11 +105,14 @@ async function answer(
   const headers = Object.create(null) as Record<string, string>;
   for (const [name, value] of Object.entries(incoming.headers))
     if (value !== undefined) headers[name] = typeof value === 'string' ? value : value.join(', ');
+  const params = await readParams(method, parsed.query, headers['content-type'], body);
+  if (params === null)
+    return refuse(outgoing, 400, 'malformed parameters: a percent escape, the UTF-8 or the form is wrong');
   const response = await handle({
     method,
     target,
     path: parsed.path,
-    params: readParams(method, parsed.query, headers['content-type'], body),
+    params,
     headers,
     body,
     remoteAddress: incoming.socket.remoteAddress ?? '',

@@ -206,13 +206,15 @@ async function answered(
     return plain(413, `the body is over the limit of ${REQUEST_BODY_MAX_BYTES} bytes`);
   const headers: Record<string, string> = { host: url.host, 'user-agent': 'munjigi' };
   for (const [name, value] of Object.entries(request.headers ?? {})) headers[name.toLowerCase()] = value;
+  const params = await readParams(method, parsed.query, headers['content-type'], body);
+  if (params === null) return plain(400, 'malformed parameters');
   let response: HttpResponse;
   try {
     response = await server.handle({
       method,
       target,
       path: parsed.path,
-      params: readParams(method, parsed.query, headers['content-type'], body),
+      params,
       headers,
       body,
       remoteAddress: from,

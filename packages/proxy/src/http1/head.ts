@@ -441,6 +441,8 @@ const KNOWN: readonly (readonly [name: string, kind: number])[] = [
   ['proxy-connection', LINE.hop],
   ['upgrade', LINE.hop],
   ['te', LINE.hop],
+  // Trailers are checked and dropped, so they are not announced either.
+  ['trailer', LINE.hop],
   ['http2-settings', LINE.hop],
   ['expect', LINE.expect],
   ['forwarded', LINE.forwarded],
