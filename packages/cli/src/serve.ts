@@ -6,7 +6,7 @@ import { EnvError, joinPort, type Caller, type Env, type Listener, type Worker }
 import { cpuCount, memoryLimitBytes, nodeVersion, workingDirectory } from '@munjigi/env/node';
 import { printProblem, type Applied, type MetricFamily, type Problem } from '@munjigi/model';
 import { createDataPlane, type Delta } from '@munjigi/proxy';
-import { createQueryPool, QUERY_POOL_DEFAULTS } from '@munjigi/query';
+import { createQueryPool, errorReply, QUERY_POOL_DEFAULTS, type QueryPool } from '@munjigi/query';
 import type { TsdbStatus } from '@munjigi/tsdb';
 import { consoleAssets } from './assets.ts';
 import type { MunjigiConfig } from './config.ts';
@@ -84,31 +84,13 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
       control.worker.ended.then((why) => `the control thread ended: ${why}`),
     ]);
 
-    // The data plane and the query pool.
+    // The data plane.
     const dataPlane = createDataPlane(env, {
       workers: threadCount(config.gateway?.workers ?? 0),
       accessLog:
         config.gateway === null || config.gateway.accessLog === 'off' ? null : config.gateway.accessLog,
     });
     closing.push(() => dataPlane.close(DRAIN_MS));
-    const queries = createQueryPool(
-      env,
-      {
-        ...QUERY_POOL_DEFAULTS,
-        workers: threadCount(config.query.workers),
-        maxConcurrency: config.query.maxConcurrency,
-        timeout_ms: config.query.timeout_ms,
-        maxSamples: config.query.maxSamples,
-        lookback_ms: config.query.lookback_ms,
-        activeQueryLogPath: `${config.metrics.path}/queries.active`,
-      },
-      () => {
-        const [near, far] = env.workers.channel();
-        metrics.caller.send('connect', null, [far]);
-        return near;
-      },
-    );
-    closing.push(() => queries.close());
 
     // The Publisher: files to both sides, all or nothing.
     const publisher = createPublisher<{ delta: Delta; view: GatewayView | null }, PrometheusConfig>(
@@ -143,7 +125,8 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
       },
     );
 
-    // The HTTP surface.
+    // The HTTP surface, which answers health and replay while the store opens.
+    let queries: QueryPool | null = null;
     const own = processRegistry();
     const families = async (): Promise<MetricFamily[]> => {
       const remote = metrics.caller.call<MetricFamily[]>('families', null);
@@ -151,7 +134,7 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
       return [
         ...own.families(),
         ...dataPlane.counters.families(),
-        ...queries.families(),
+        ...(queries?.families() ?? []),
         ...publisher.families(),
         ...(await Promise.race([remote.catch(() => []), late])),
       ];
@@ -160,7 +143,12 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
     const deps: ApiDeps = {
       clock: env.clock,
       log,
-      query: queries,
+      query: {
+        query: (request, signal) =>
+          queries === null
+            ? Promise.resolve(errorReply({ errorType: 'unavailable', message: 'not ready yet' }))
+            : queries.query(request, signal),
+      },
       targets: () => metrics.caller.call<TargetsView>('targets', null),
       families,
       configText: () => scrapeConfigText(env, config.metrics.config),
@@ -213,6 +201,26 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
     await metrics.caller.call('opened', null).catch((error: Error) => {
       throw new StartError(`the store cannot be opened: ${error.message}`);
     });
+    // After the store is ours: a second process must not touch its files.
+    const pool = createQueryPool(
+      env,
+      {
+        ...QUERY_POOL_DEFAULTS,
+        workers: threadCount(config.query.workers),
+        maxConcurrency: config.query.maxConcurrency,
+        timeout_ms: config.query.timeout_ms,
+        maxSamples: config.query.maxSamples,
+        lookback_ms: config.query.lookback_ms,
+        activeQueryLogPath: `${config.metrics.path}/queries.active`,
+      },
+      () => {
+        const [near, far] = env.workers.channel();
+        metrics.caller.send('connect', null, [far]);
+        return near;
+      },
+    );
+    closing.push(() => pool.close());
+    queries = pool;
 
     // The watch begins before the first reading, so that no change falls between them. Without a good first configuration there is
     // nothing to serve.
