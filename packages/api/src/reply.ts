@@ -3,7 +3,7 @@ import type { HttpResponse } from '@munjigi/env';
 import { ERROR_STATUS, type ErrorType } from '@munjigi/query';
 
 const JSON_TYPE = 'application/json';
-export const TEXT_TYPE = 'text/plain; charset=utf-8';
+const TEXT_TYPE = 'text/plain; charset=utf-8';
 
 export function success(data: unknown): HttpResponse {
   return json(200, { status: 'success', data });

@@ -70,7 +70,7 @@ function scalarText(): Decoder<string> {
 }
 
 /** `127.0.0.1:9090`, `:9090`, `[::1]:9090`, or 9090. */
-export const endpoint: Decoder<Endpoint> = refine(string(), (text, report) => {
+const endpoint: Decoder<Endpoint> = refine(string(), (text, report) => {
   const match = /^(?:(\[[0-9a-fA-F:.]+\]|[^:]*):)?(\d{1,5})$/.exec(text);
   const number = Number(match?.[2]);
   if (match === null || number < 1 || number > 65535)

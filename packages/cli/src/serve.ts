@@ -310,7 +310,7 @@ function scrapeConfigText(env: Env, file: string | null): string {
 }
 
 /** Values of fields that hold secrets, as Prometheus shows them. */
-export function maskSecrets(yaml: string): string {
+function maskSecrets(yaml: string): string {
   return yaml.replace(
     /^(\s*(?:-\s+)?["']?(?:password|credentials|client_secret|secret_key|bearer_token|api_token|refresh_token|authorization)["']?\s*:\s*)(?!\s*$|\{|\[).*$/gim,
     '$1<secret>',

@@ -18,7 +18,7 @@ interface Histogram {
 }
 
 /** Collects what histograms tell about their input. */
-export type Annotate = (a: Annotation) => void;
+type Annotate = (a: Annotation) => void;
 
 function histograms(t: Table, place: string, delayed: boolean, annotate: Annotate): Histogram[] {
   const byKey = new Map<string, Histogram>();

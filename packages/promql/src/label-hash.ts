@@ -43,7 +43,7 @@ function round(acc: bigint, lane: bigint): bigint {
 }
 
 /** xxHash64 with seed 0. BigInt: it runs once a series, in one aggregation only. */
-export function xxHash64(b: Uint8Array): bigint {
+function xxHash64(b: Uint8Array): bigint {
   const view = new DataView(b.buffer, b.byteOffset, b.byteLength);
   const n = b.length;
   let at = 0;

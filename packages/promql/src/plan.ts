@@ -37,9 +37,6 @@ export interface Plan {
   readonly fragments: readonly Fragment[];
 }
 
-/** Steps that a range query may have (Prometheus' HTTP API has the same limit). */
-export const MAX_STEPS = 11_000;
-
 /** Plans an expression. Throws QueryError where times or types do not fit. */
 export function plan(expr: Expr, options: PlanOptions): Plan {
   const { start_ms, end_ms, step_ms } = options;

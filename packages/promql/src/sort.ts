@@ -26,7 +26,7 @@ export function sortRows(t: Table, func: string, labels: readonly string[]): num
 }
 
 /** Runs of digits compare as numbers, everything else as text: `node2` before `node10`. */
-export function compareNatural(a: string, b: string): number {
+function compareNatural(a: string, b: string): number {
   if (a === b) return 0;
   const x = a.match(/[0-9]+|[^0-9]+/g) ?? [];
   const y = b.match(/[0-9]+|[^0-9]+/g) ?? [];

@@ -36,7 +36,7 @@ function argAt(args: readonly Float64Array[], i: number, k: number): number {
 }
 
 /** The newest sample in the look-back, absent when it is a staleness mark. The samples hold their marks here. */
-export const lastSample: WindowFunction = (s, w, _args, out, present, at) => {
+const lastSample: WindowFunction = (s, w, _args, out, present, at) => {
   const { t, v, bits, n } = s;
   let hi = 0;
   for (let k = 0; k < w.steps; k++) {
@@ -51,7 +51,7 @@ export const lastSample: WindowFunction = (s, w, _args, out, present, at) => {
 };
 
 /** The time of that sample, in seconds. */
-export const lastTimestamp: WindowFunction = (s, w, _args, out, present, at) => {
+const lastTimestamp: WindowFunction = (s, w, _args, out, present, at) => {
   const { t, v, bits, n } = s;
   let hi = 0;
   for (let k = 0; k < w.steps; k++) {

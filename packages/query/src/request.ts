@@ -110,7 +110,7 @@ export class RequestError extends Error {
 
 const encoder = new TextEncoder();
 
-export function errorBody(error: QueryError): Uint8Array<ArrayBuffer> {
+function errorBody(error: QueryError): Uint8Array<ArrayBuffer> {
   return encoder.encode(
     JSON.stringify({ status: 'error', errorType: error.errorType, error: error.message }),
   );

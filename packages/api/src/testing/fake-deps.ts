@@ -18,7 +18,7 @@ const CLOCK: Clock = {
   yield: () => Promise.resolve(),
 };
 
-export function reply(data: unknown, status: number = 200): QueryReply {
+function reply(data: unknown, status: number = 200): QueryReply {
   return { status, body: successBody(JSON.stringify(data), [], []), error: null, cost: NO_COST };
 }
 

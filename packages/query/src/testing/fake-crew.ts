@@ -5,7 +5,7 @@ import { nodeEnv } from '@munjigi/env/node';
 import type { QueryCall } from '../crew.ts';
 import { NO_COST, successBody, type QueryReply } from '../request.ts';
 
-export interface FakeWorker {
+interface FakeWorker {
   readonly name: string;
   /** Queries that it has been given and not answered, oldest first. */
   readonly calls: { readonly call: QueryCall; answer(reply?: QueryReply): void }[];
