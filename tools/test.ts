@@ -13,6 +13,7 @@ const CHECKS: readonly (readonly [name: string, command: string, ...args: string
   ['types', 'tsc', '-b'],
   ['lint', 'oxlint'],
   ['format', 'oxfmt', '--check'],
+  ['dead code', 'knip'],
 ];
 
 const env = { ...process.env, PATH: `${bin}${delimiter}${process.env['PATH'] ?? ''}` };
