@@ -24,7 +24,9 @@ const config: ViteUserConfig = defineConfig({
           include: ['packages/*/src/**/*.slow.test.ts', 'tests/**/*.slow.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
+          // After the fast ones: real peers and crash runs want the machine for themselves.
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
           experimental: { viteModuleRunner: false },
         },
       },
