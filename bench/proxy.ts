@@ -28,6 +28,16 @@ interface Round {
   readonly ratio: number;
 }
 
+export const usage = `npm run bench -- proxy [options]
+CPU per proxied request beside nginx and haproxy, one upstream and the same load for all.
+  --rounds N     rounds that interleave all of them (5)
+  --seconds N    of load in each (3)
+  --workers N    threads of munjigi (1)
+  --only a,b     of nginx, haproxy, munjigi
+  --limit X      largest median ratio to nginx that is no failure (1.5)
+  --profile DIR  write a CPU profile of munjigi
+example: npm run bench -- proxy --rounds 3 --only nginx,munjigi`;
+
 /** Runs the comparison; 1 when a peer is missing, an answer isn't 200, or the ratio to nginx is over `--limit`. */
 export async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({

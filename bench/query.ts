@@ -40,6 +40,11 @@ const QUERIES: readonly (readonly [name: string, query: string])[] = [
   ],
 ];
 
+export const usage = `npm run bench -- query [--all]
+PromQL over HTTP beside Debian's Prometheus, the same samples in the head of both, answers compared.
+  --all          five queries instead of the first
+example: npm run bench -- query --all`;
+
 /** `--all` asks all queries; the goal is about the first. */
 export async function main(args: string[]): Promise<number> {
   const program = which('prometheus');

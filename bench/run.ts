@@ -12,6 +12,10 @@ if (name === undefined || !names.includes(name)) {
   );
   process.exitCode = 2;
 } else {
-  const { main } = (await import(`./${name}.ts`)) as { main: (args: string[]) => Promise<number> };
-  process.exitCode = await main(args);
+  const { main, usage } = (await import(`./${name}.ts`)) as {
+    main: (args: string[]) => Promise<number>;
+    usage: string;
+  };
+  if (args.includes('--help')) console.log(usage);
+  else process.exitCode = await main(args);
 }
