@@ -97,6 +97,12 @@ const REFUSED: readonly (readonly [line: string, status: number, type: string, e
     'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)',
   ],
   [
+    'GET /api/v1/query_range?query=up&start=0&end=12&step=0.0001',
+    400,
+    'bad_data',
+    'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)',
+  ],
+  [
     'GET /api/v1/query_exemplars?query=up&start=2&end=1',
     400,
     'bad_data',

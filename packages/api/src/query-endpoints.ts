@@ -37,8 +37,10 @@ export function queryEndpoints({ clock, query }: ApiDeps): Endpoints {
     const start_ms = requiredTime(params, 'start');
     const end_ms = requiredTime(params, 'end');
     if (end_ms < start_ms) throw invalidParameter('end', 'end timestamp must not be before start time');
-    const step_ms = Math.trunc(requiredDuration(params, 'step'));
-    if (step_ms <= 0)
+    const step = requiredDuration(params, 'step');
+    // Finer than our clock is still a step: the limit on points answers it.
+    const step_ms = Math.max(1, Math.trunc(step));
+    if (step <= 0)
       throw invalidParameter(
         'step',
         'zero or negative query resolution step widths are not accepted. Try a positive integer',

@@ -567,6 +567,9 @@ test('a storage that cannot write is told of, and the next scrape goes on', asyn
   const b = await started('', 'a 1\n');
   b.storage.failure = new StorageError('ENOSPC', 'disk full', true);
   await b.interval();
+  expect(b.collector.targets().active.map(({ health, lastError }) => [health, lastError])).toEqual([
+    ['up', 'its samples could not be stored: disk full'],
+  ]);
   b.storage.failure = null;
   expect(await b.interval()).toEqual([`a{${T}} 1`]);
   expect(value(b.collector.families(), 'munjigi_target_scrapes_commits_failed_total')).toBe(1);

@@ -154,6 +154,8 @@ export class ScrapeLoop {
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       this.#note(start_ms, duration(), page.failure);
+      // The target is well, the disk is not: whoever looks at the target must see that its samples are missing.
+      if (page.failure === '') this.lastError = `its samples could not be stored: ${error.message}`;
       this.#complain('the samples of a scrape could not be written', error.message);
     }
   }
