@@ -12,6 +12,7 @@ import { consoleAssets } from './assets.ts';
 import type { MunjigiConfig } from './config.ts';
 import { gatewayState } from './gateway-state.ts';
 import { watchedFiles, type Loaded } from './load.ts';
+import { maskSecrets } from './mask-secrets.ts';
 import { processRegistry } from './process-metrics.ts';
 import { PRODUCT_VERSION } from './product.ts';
 import { createPublisher } from './publisher.ts';
@@ -61,7 +62,14 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
   }
 
   async function start(): Promise<Running> {
-    const state = { ready: false, reason: 'starting', view: null as GatewayView | null, stopping: false };
+    const state = {
+      ready: false,
+      reason: 'starting',
+      stopping: false,
+      view: null as GatewayView | null,
+      /** prometheus.yml as it is applied, masked. */
+      scrapeConfig: '',
+    };
 
     // The console's port first: the cheapest thing that may be taken.
     let answer: ReturnType<typeof createApi> | null = null;
@@ -121,7 +129,10 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
           commit: async () => (await metrics.caller.call<Applied>('commit', null)).problems,
           abort: () => metrics.caller.call('abort', null),
         },
-        settled: () => control.caller.call('committed', null),
+        settled: () => {
+          state.scrapeConfig = scrapeConfigText(env, config.metrics.config);
+          return control.caller.call('committed', null);
+        },
       },
     );
 
@@ -151,7 +162,7 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
       },
       targets: () => metrics.caller.call<TargetsView>('targets', null),
       families,
-      configText: () => scrapeConfigText(env, config.metrics.config),
+      configText: () => state.scrapeConfig,
       flags: flags(config, options),
       buildInfo: {
         version: PRODUCT_VERSION,
@@ -307,14 +318,6 @@ function scrapeConfigText(env: Env, file: string | null): string {
   } catch {
     return '';
   }
-}
-
-/** Values of fields that hold secrets, as Prometheus shows them. */
-function maskSecrets(yaml: string): string {
-  return yaml.replace(
-    /^(\s*(?:-\s+)?["']?(?:password|credentials|client_secret|secret_key|bearer_token|api_token|refresh_token|authorization)["']?\s*:\s*)(?!\s*$|\{|\[).*$/gim,
-    '$1<secret>',
-  );
 }
 
 function flags(config: MunjigiConfig, options: ServeOptions): Record<string, string> {
