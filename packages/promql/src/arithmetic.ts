@@ -1,4 +1,5 @@
 // Operators and functions of one number, with Go's results where JavaScript's differ.
+import { civilFromDays, isLeap, MONTH_DAYS } from '@munjigi/model';
 import type { BinaryOp } from './ast.ts';
 
 /** Go's math.Pow: 1 to any power is 1, and -1 to an infinite one too. */
@@ -56,56 +57,22 @@ export function scalarBinary(op: BinaryOp, a: number, b: number): number {
 
 const DAY_S = 86_400;
 
-/** Year, month (1-12), day (1-31) and day of year (1-366) of a day counted from 1970-01-01, in the Gregorian calendar. */
-function civil(days: number): { year: number; month: number; day: number; yearDay: number } {
-  // Years begin in March here, so that the leap day is the last of a year.
-  const z = days + 719_468;
-  const era = Math.floor(z / 146_097);
-  const dayOfEra = z - era * 146_097;
-  const yearOfEra = Math.floor(
-    (dayOfEra -
-      Math.floor(dayOfEra / 1460) +
-      Math.floor(dayOfEra / 36_524) -
-      Math.floor(dayOfEra / 146_096)) /
-      365,
-  );
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const shifted = Math.floor((5 * dayOfYear + 2) / 153);
-  const day = dayOfYear - Math.floor((153 * shifted + 2) / 5) + 1;
-  const month = shifted < 10 ? shifted + 3 : shifted - 9;
-  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
-  const first = daysBefore(month);
-  return { year, month, day, yearDay: first + day + (month > 2 && isLeap(year) ? 1 : 0) };
-}
-
-const MONTH_DAYS: readonly number[] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-
-function daysBefore(month: number): number {
-  let days = 0;
-  for (let m = 1; m < month; m++) days += MONTH_DAYS[m - 1]!;
-  return days;
-}
-
-function isLeap(year: number): boolean {
-  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-}
-
 /** Parts of a time given in seconds since 1970, UTC. */
 export const DATE_FUNCTIONS: ReadonlyMap<string, (seconds: number) => number> = new Map([
   ['minute', ofSecond((s) => Math.floor((s % 3600) / 60))],
   ['hour', ofSecond((s) => Math.floor(s / 3600))],
   ['day_of_week', ofDay((d) => (((d + 4) % 7) + 7) % 7)],
-  ['day_of_month', ofDay((d) => civil(d).day)],
-  ['day_of_year', ofDay((d) => civil(d).yearDay)],
+  ['day_of_month', ofDay((d) => civilFromDays(d).day)],
+  ['day_of_year', ofDay((d) => civilFromDays(d).yearDay)],
   [
     'days_in_month',
     ofDay((d) => {
-      const { year, month } = civil(d);
+      const { year, month } = civilFromDays(d);
       return month === 2 && isLeap(year) ? 29 : MONTH_DAYS[month - 1]!;
     }),
   ],
-  ['month', ofDay((d) => civil(d).month)],
-  ['year', ofDay((d) => civil(d).year)],
+  ['month', ofDay((d) => civilFromDays(d).month)],
+  ['year', ofDay((d) => civilFromDays(d).year)],
 ]);
 
 /** A function of the second of the day. */
