@@ -1,5 +1,5 @@
 // RFC 3339 times to and from ms since 1970, as Go prints and reads them (the API's format for times).
-import { civilFromDays, daysFromCivil, MONTH_DAYS } from '@munjigi/model';
+import { civilFromDays, daysFromCivil, isLeap, MONTH_DAYS } from '@munjigi/model';
 
 const SHAPE: RegExp =
   /^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]+))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))$/;
@@ -16,8 +16,7 @@ export function parseRfc3339(text: string): number | null {
     number,
     number,
   ];
-  const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-  const days = month === 2 && leap ? 29 : MONTH_DAYS[month - 1];
+  const days = month === 2 && isLeap(year) ? 29 : MONTH_DAYS[month - 1];
   if (days === undefined || day < 1 || day > days || hour > 23 || minute > 59 || second > 59) return null;
   const fraction = Number((m[7] ?? '').padEnd(3, '0').slice(0, 3));
   const zoneHour = Number(m[9] ?? 0);
