@@ -8,5 +8,6 @@ export * from './problem.ts';
 export * from './regexp.ts';
 export * from './relabel.ts';
 export * from './sample.ts';
+export * from './selection.ts';
 export * from './storage.ts';
 export * from './symbols.ts';

@@ -23,6 +23,7 @@ export const FAULT = {
   limit: 5,
   bad_labels: 6,
   unsupported: 7,
+  bad_histogram: 8,
 } as const;
 export const FAULT_TEXT: readonly string[] = [
   '',
@@ -33,6 +34,7 @@ export const FAULT_TEXT: readonly string[] = [
   'series limit reached: this new series was refused, known series go on',
   'invalid labels: a series needs a valid name, each label once',
   'unsupported: this storage cannot take samples of this kind',
+  'invalid histogram: its spans, counts or bounds contradict each other',
 ];
 
 export interface CommitResult {
@@ -55,7 +57,15 @@ export interface Appender {
    * read before this returns.
    */
   floats(refs: Float64Array, t: Float64Array, v: Float64Array, st: Float64Array | null, n: number): void;
-  histogram(ref: SeriesRef, t_ms: number, h: HistogramColumns, st_ms?: number): void;
+  /** Row `row` of h as a sample of `kind` (KIND.histogram or KIND.floatHistogram), read before this returns. */
+  histogram(
+    ref: SeriesRef,
+    t_ms: number,
+    kind: number,
+    h: HistogramColumns,
+    row: number,
+    st_ms?: number,
+  ): void;
   exemplar(ref: SeriesRef, e: Exemplar): void;
   metadata(ref: SeriesRef, m: Metadata): void;
   /**
@@ -109,8 +119,12 @@ export interface LabelQuery {
 export interface Querier {
   /** Series that match and have samples in [mint, maxt] (ms, both inclusive), in label order; nothing is decoded. */
   select(mint: number, maxt: number, matchers: readonly Matcher[], hints?: SelectHints): Promise<Selection>;
-  labelNames(q: LabelQuery): Promise<{ names: string[]; warnings: string[] }>;
-  labelValues(name: string, q: LabelQuery): Promise<{ values: string[]; warnings: string[] }>;
+  /** In the order of their bytes. `blocks`: as of a Selection. */
+  labelNames(q: LabelQuery): Promise<{ names: string[]; warnings: string[]; blocks?: readonly BlockRef[] }>;
+  labelValues(
+    name: string,
+    q: LabelQuery,
+  ): Promise<{ values: string[]; warnings: string[]; blocks?: readonly BlockRef[] }>;
   exemplars(mint: number, maxt: number, matchers: readonly (readonly Matcher[])[]): Promise<ExemplarSeries[]>;
   metadata(metric?: string): Promise<MetricMetadata[]>;
   /** Gives the lease back. Selections of this Querier may not be read afterwards. */
@@ -132,8 +146,21 @@ export interface Selection {
   readonly arenas: readonly ArenaRef[];
   readonly deleted: Intervals | null;
   readonly warnings: readonly string[];
+  /**
+   * What the store has besides, in blocks: `withBlocks` of tsdb reads and merges them where the query runs. The folders stay while the
+   * Querier is open. Absent: everything is in the selection.
+   */
+  readonly blocks?: readonly BlockRef[];
   /** One Int32 that turns from 0 when the lease was revoked: a ChunkReader looks after it has read and throws StorageError ELEASE. */
   readonly lease?: SharedArrayBuffer;
+}
+
+/** A block's folder and its time range [mint, maxt) in ms. */
+export interface BlockRef {
+  readonly dir: string;
+  readonly ulid: string;
+  readonly mint: number;
+  readonly maxt: number;
 }
 
 /** Where chunk bytes lie. Memory arenas are shared pages; files are read by path. */
@@ -141,13 +168,20 @@ export type ArenaRef =
   | { readonly kind: 'memory'; readonly id: number; readonly buffer: SharedArrayBuffer }
   | { readonly kind: 'file'; readonly id: number; readonly path: string };
 
+/** The numbers are those of Prometheus' files. Chunks are addressed behind their 2-byte sample count: the count is `samples`. */
 export const ENCODING = {
-  /** Prometheus' XOR chunk without its 2-byte count: the count is `samples`. */
+  /**
+   * As a chunk segment of a block holds it: uvarint length, encoding byte, data with its 2-byte count, CRC-32C. What encoding and how many
+   * samples is read there: `samples` and `bytes` are 0.
+   */
+  stored: 0,
   xor: 1,
   histogram: 2,
   floatHistogram: 3,
   xor2: 4,
-  /** `samples` float64 times, then `samples` float64 values, in the machine's byte order at an offset divisible by 8. */
+  histogramSt: 5,
+  floatHistogramSt: 6,
+  /** `samples` pairs of float64, time and value, in the machine's byte order at an offset divisible by 8; times in any order. */
   plain: 64,
 } as const;
 
@@ -167,9 +201,13 @@ export interface ChunkTable {
   readonly encoding: Uint8Array;
 }
 
-/** Deleted ranges of series: rows [first[i], first[i+1]) of mint/maxt (ms, inclusive) belong to series i of the selection. */
+/**
+ * Deleted ranges of series: rows [first[i], first[i+1]) of mint/maxt (ms, inclusive) belong to series i of the selection and hide samples of
+ * chunks of that `source` only: what was written again elsewhere afterwards stays.
+ */
 export interface Intervals {
   readonly first: Uint32Array;
+  readonly source: Uint16Array;
   readonly mint: Float64Array;
   readonly maxt: Float64Array;
 }
@@ -185,19 +223,34 @@ export interface ChunkReader {
   series(s: Selection, i: number, mint: number, maxt: number, into: Column): void;
 }
 
-/** One series' samples as columns; entries [0, n) are valid. v holds StaleNaN by its bits. `bits` is a Uint32Array over v's buffer. */
+/**
+ * One series' samples as columns; entries [0, n) are valid. v holds StaleNaN by its bits. `bits` is a Uint32Array over v's buffer. `kind` says
+ * what sample i is (KIND): null when all are floats. Histogram i is row i of `h`; floats have an empty row there. st[i]: start time in
+ * ms, 0: none; null: none at all.
+ */
 export interface Column {
   n: number;
   t: Float64Array;
   v: Float64Array;
   bits: Uint32Array;
   st: Float64Array | null;
+  kind: Uint8Array | null;
   h: HistogramColumns | null;
 }
 
+export const KIND = { float: 0, histogram: 1, floatHistogram: 2 } as const;
+
 export function newColumn(capacity: number = 1024): Column {
   const v = new Float64Array(capacity);
-  return { n: 0, t: new Float64Array(capacity), v, bits: new Uint32Array(v.buffer), st: null, h: null };
+  return {
+    n: 0,
+    t: new Float64Array(capacity),
+    v,
+    bits: new Uint32Array(v.buffer),
+    st: null,
+    kind: null,
+    h: null,
+  };
 }
 
 /** Makes room for `capacity` samples, keeping the first n. */
@@ -215,29 +268,41 @@ export function growColumn(c: Column, capacity: number): void {
 }
 
 /**
- * Native histograms as columns, one row a sample. Counts are float64 in both kinds (exact up to 2^53 for integer histograms). Spans and
- * bucket counts of row i are positive: spanOffset/spanLength[positiveSpanFirst[i]..positiveSpanFirst[i+1]) and
- * bucket[positiveFirst[i]..positiveFirst[i+1]) as absolute counts; negative alike; custom bounds bound[boundFirst[i]..boundFirst[i+1]).
+ * Native histograms as columns, one row a sample; rows [0, n) are valid. Counts are float64 in both kinds (exact up to 2^53 for integer
+ * histograms). Spans and bucket counts of row i are positive: spanOffset/spanLength[positiveSpanFirst[i]..positiveSpanEnd[i]) and
+ * bucket[positiveFirst[i]..positiveEnd[i]) as absolute counts; negative alike; custom bounds bound[boundFirst[i]..boundEnd[i]). Rows may
+ * share ranges. `sum` holds StaleNaN by its bits (a stale histogram has no buckets).
  */
 export interface HistogramColumns {
-  readonly integer: boolean;
-  readonly schema: Int32Array;
-  readonly zeroThreshold: Float64Array;
-  readonly zeroCount: Float64Array;
-  readonly count: Float64Array;
-  readonly sum: Float64Array;
-  /** 0 unknown, 1 reset, 2 not reset, 3 gauge. */
-  readonly resetHint: Uint8Array;
-  readonly spanOffset: Int32Array;
-  readonly spanLength: Uint32Array;
-  readonly positiveSpanFirst: Uint32Array;
-  readonly negativeSpanFirst: Uint32Array;
-  readonly bucket: Float64Array;
-  readonly positiveFirst: Uint32Array;
-  readonly negativeFirst: Uint32Array;
-  readonly bound: Float64Array;
-  readonly boundFirst: Uint32Array;
+  n: number;
+  schema: Int32Array;
+  zeroThreshold: Float64Array;
+  zeroCount: Float64Array;
+  count: Float64Array;
+  sum: Float64Array;
+  /** RESET_HINT. */
+  resetHint: Uint8Array;
+  positiveSpanFirst: Uint32Array;
+  positiveSpanEnd: Uint32Array;
+  negativeSpanFirst: Uint32Array;
+  negativeSpanEnd: Uint32Array;
+  positiveFirst: Uint32Array;
+  positiveEnd: Uint32Array;
+  negativeFirst: Uint32Array;
+  negativeEnd: Uint32Array;
+  boundFirst: Uint32Array;
+  boundEnd: Uint32Array;
+  /** How much of the three below is in use. */
+  spans: number;
+  buckets: number;
+  bounds: number;
+  spanOffset: Int32Array;
+  spanLength: Uint32Array;
+  bucket: Float64Array;
+  bound: Float64Array;
 }
+
+export const RESET_HINT = { unknown: 0, reset: 1, notReset: 2, gauge: 3 } as const;
 
 export interface Exemplar {
   readonly labels: Labels;

@@ -1,7 +1,14 @@
 import { nodeEnv } from '@munjigi/env/node';
-import { newColumn, SymbolReader, type Queryable, type Selection } from '@munjigi/model';
+import {
+  copySelection,
+  newColumn,
+  sliceSelection,
+  SymbolReader,
+  type Queryable,
+  type Selection,
+} from '@munjigi/model';
 import { describe, expect, test } from 'vitest';
-import { copySelection, remoteQueryable, serveStorage, sliceSelection } from './storage-port.ts';
+import { remoteQueryable, serveStorage } from './storage-port.ts';
 import { plainStorage } from './testing/plain-storage.ts';
 
 const { workers } = nodeEnv();

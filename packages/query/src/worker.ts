@@ -1,7 +1,7 @@
 // A query worker: the one place that joins PromQL to storage readers. It answers main, reads the store's pages itself, asks the store's
 // thread for selections only, and runs shares of other workers' queries.
 import { joinPort, moving, type Env, type Port } from '@munjigi/env';
-import type { Selection } from '@munjigi/model';
+import { copySelection, movableColumns, type Selection } from '@munjigi/model';
 import {
   QueryError,
   runFragment,
@@ -16,7 +16,7 @@ import type { QueryCall, WorkerStart } from './crew.ts';
 import { answer, type Evaluator } from './evaluate.ts';
 import type { Peer, PeerRun } from './fragment-io.ts';
 import { errorReply, type QueryReply } from './request.ts';
-import { copySelection, movableColumns, remoteQueryable, type RemoteQueryable } from './storage-port.ts';
+import { remoteQueryable, type RemoteQueryable } from './storage-port.ts';
 import { createSymbolCache } from './symbol-cache.ts';
 import { createTurns } from './turns.ts';
 import { copyRows, joined, writeRows } from './write-answer.ts';
