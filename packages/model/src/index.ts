@@ -1,5 +1,6 @@
 export * from './calendar.ts';
 export * from './duration.ts';
+export * from './histogram.ts';
 export * from './labels.ts';
 export * from './matcher.ts';
 export * from './metrics.ts';

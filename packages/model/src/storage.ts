@@ -168,7 +168,10 @@ export type ArenaRef =
   | { readonly kind: 'memory'; readonly id: number; readonly buffer: SharedArrayBuffer }
   | { readonly kind: 'file'; readonly id: number; readonly path: string };
 
-/** The numbers are those of Prometheus' files. Chunks are addressed behind their 2-byte sample count: the count is `samples`. */
+/**
+ * The numbers are those of Prometheus' files. Chunks are addressed behind their 2-byte sample count: the count is `samples`. Only
+ * histogramSt and floatHistogramSt are addressed at these 2 bytes, because their upper 2 bits are the counter reset header.
+ */
 export const ENCODING = {
   /**
    * As a chunk segment of a block holds it: uvarint length, encoding byte, data with its 2-byte count, CRC-32C. What encoding and how many
@@ -253,7 +256,7 @@ export function newColumn(capacity: number = 1024): Column {
   };
 }
 
-/** Makes room for `capacity` samples, keeping the first n. */
+/** Makes room for `capacity` samples, keeping the first n. Rows of `h` grow by themselves. */
 export function growColumn(c: Column, capacity: number): void {
   if (c.t.length >= capacity) return;
   const size = Math.max(capacity, 2 * c.t.length);
@@ -265,6 +268,16 @@ export function growColumn(c: Column, capacity: number): void {
   c.t = t;
   c.v = v;
   c.bits = new Uint32Array(v.buffer);
+  if (c.st !== null) {
+    const st = new Float64Array(size);
+    st.set(c.st.subarray(0, c.n));
+    c.st = st;
+  }
+  if (c.kind !== null) {
+    const kind = new Uint8Array(size);
+    kind.set(c.kind.subarray(0, c.n));
+    c.kind = kind;
+  }
 }
 
 /**

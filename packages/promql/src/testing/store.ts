@@ -82,9 +82,14 @@ export class MemoryStore implements Queryable {
     let at = 0;
     for (const s of this.#series) {
       this.#offsets.push(at);
-      new Float64Array(this.#arena, at, s.n).set(s.t);
-      const bits = new Uint32Array(this.#arena, at + 8 * s.n, 2 * s.n);
-      bits.set(new Uint32Array(s.v.buffer, s.v.byteOffset, 2 * s.n));
+      const pairs = new Float64Array(this.#arena, at, 2 * s.n);
+      const bits = new Uint32Array(this.#arena, at, 4 * s.n);
+      const from = new Uint32Array(s.v.buffer, s.v.byteOffset, 2 * s.n);
+      for (let i = 0; i < s.n; i++) {
+        pairs[2 * i] = s.t[i]!;
+        bits[4 * i + 2] = from[2 * i]!;
+        bits[4 * i + 3] = from[2 * i + 1]!;
+      }
       at += 16 * s.n;
     }
   }
@@ -206,18 +211,23 @@ export const plainReader: ChunkReader = {
     const arena = s.arenas[s.chunks.arena[chunk]!]!;
     if (arena.kind !== 'memory') throw new TypeError('a MemoryStore has no files');
     const offset = s.chunks.offset[chunk]!;
-    const t = new Float64Array(arena.buffer, offset, n);
-    const bits = new Uint32Array(arena.buffer, offset + 8 * n, 2 * n);
+    const pairs = new Float64Array(arena.buffer, offset, 2 * n);
+    const bits = new Uint32Array(arena.buffer, offset, 4 * n);
     let from = 0;
-    while (from < n && t[from]! < mint) from++;
+    while (from < n && pairs[2 * from]! < mint) from++;
     let to = n;
-    while (to > from && t[to - 1]! > maxt) to--;
+    while (to > from && pairs[2 * (to - 1)]! > maxt) to--;
     into.n = 0;
+    into.st = null;
+    into.kind = null;
     into.h = null;
     growColumn(into, to - from);
-    into.t.set(t.subarray(from, to));
-    into.bits.set(bits.subarray(2 * from, 2 * to));
-    into.n = to - from;
+    for (let i = from; i < to; i++) {
+      into.t[into.n] = pairs[2 * i]!;
+      into.bits[2 * into.n] = bits[4 * i + 2]!;
+      into.bits[2 * into.n + 1] = bits[4 * i + 3]!;
+      into.n++;
+    }
   },
 };
 

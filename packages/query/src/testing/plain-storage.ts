@@ -38,8 +38,11 @@ export function plainStorage(series: readonly PlainSeries[]): PlainStorage {
   let at = 0;
   for (const { t, v } of sorted) {
     offsets.push(at);
-    new Float64Array(buffer, at, t.length).set(t);
-    new Float64Array(buffer, at + 8 * t.length, v.length).set(v);
+    const pairs = new Float64Array(buffer, at, 2 * t.length);
+    t.forEach((time, i) => {
+      pairs[2 * i] = time;
+      pairs[2 * i + 1] = v[i]!;
+    });
     at += 16 * t.length;
   }
   let open = 0;
@@ -139,13 +142,13 @@ const plainReader: ChunkReader = {
       const arena = s.arenas[s.chunks.arena[c]!]!;
       if (arena.kind !== 'memory') throw new Error('plain chunks lie in memory');
       const n = s.chunks.samples[c]!;
-      const t = new Float64Array(arena.buffer, s.chunks.offset[c], n);
-      const v = new Float64Array(arena.buffer, s.chunks.offset[c]! + 8 * n, n);
+      const pairs = new Float64Array(arena.buffer, s.chunks.offset[c], 2 * n);
       growColumn(into, into.n + n);
       for (let k = 0; k < n; k++) {
-        if (t[k]! < mint || t[k]! > maxt) continue;
-        into.t[into.n] = t[k]!;
-        into.v[into.n++] = v[k]!;
+        const t = pairs[2 * k]!;
+        if (t < mint || t > maxt) continue;
+        into.t[into.n] = t;
+        into.v[into.n++] = pairs[2 * k + 1]!;
       }
     }
   },

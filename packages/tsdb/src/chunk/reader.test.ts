@@ -47,8 +47,7 @@ function selection(chunks: readonly Chunk[], deleted: Intervals | null = null): 
     const v = Float64Array.from(samples, ([, x]) => x);
     const bits = new Uint32Array(v.buffer);
     if (encoding === ENCODING.plain) {
-      new Float64Array(buffer, at, samples.length).set(times);
-      new Float64Array(buffer, at + 8 * samples.length, samples.length).set(v);
+      new Float64Array(buffer, at, 2 * samples.length).set(samples.flat());
       return;
     }
     const state = newXorState(1);
@@ -214,7 +213,12 @@ test.each<[number, number, number[]]>([
 
 test('deleted ranges are dropped', () => {
   const samples = [1, 2, 3, 4, 5, 6].map((t) => [t, t] as const);
-  const deleted = { first: Uint32Array.of(0, 2), mint: Float64Array.of(2, 6), maxt: Float64Array.of(3, 9) };
+  const deleted = {
+    first: Uint32Array.of(0, 2),
+    source: Uint16Array.of(0, 0),
+    mint: Float64Array.of(2, 6),
+    maxt: Float64Array.of(3, 9),
+  };
   expect(read(selection([{ source: 0, encoding: xor, samples }], deleted)).map(([t]) => t)).toEqual([
     1, 4, 5,
   ]);
@@ -241,7 +245,7 @@ test.each([xor, plain])('StaleNaN keeps its bits through encoding %d, merging an
     },
   ]);
   const buffer = s.arenas[0]!.kind === 'memory' ? s.arenas[0]!.buffer : new SharedArrayBuffer(0);
-  if (encoding === plain) setStale(new Uint32Array(buffer), 4);
+  if (encoding === plain) setStale(new Uint32Array(buffer), 3);
   else {
     const state = newXorState(1);
     const b = new Uint8Array(buffer);

@@ -1,5 +1,5 @@
-// Chunk bytes live in slots of fixed 16 MiB shared pages. A slot is 1 to MAX_SLOT_UNITS units of 32 bytes; its address is a unit
-// number over all pages, so a chunk is found by one u32. Readers of other threads may look at a slot as long as a lease is
+// Chunk bytes live in slots of fixed 16 MiB shared pages. A slot is 1 to SMALL_SLOT_UNITS units of 32 bytes, or of a larger class (two to
+// a power of two, for histograms); its address is a unit number over all pages, so a chunk is found by one u32. Readers of other threads may look at a slot as long as a lease is
 // open, so a slot that is given up is retired first and free only once nobody can still read it (see leases.ts).
 
 const PAGE_BYTES: number = 16 * 1024 * 1024;
@@ -7,8 +7,12 @@ const PAGE_BYTES: number = 16 * 1024 * 1024;
 const FIRST_PAGE_BYTES: number = 1024 * 1024;
 export const UNIT_BYTES = 32;
 export const NO_SLOT = 0xffffffff;
-/** A chunk holds at most 1024 bytes and the room that the encoder asks for. */
-export const MAX_SLOT_UNITS = 33;
+/** A chunk of floats holds at most 1024 bytes and the room that the encoder asks for. */
+export const SMALL_SLOT_UNITS = 33;
+/** The largest slot: 1 MiB. */
+export const MAX_SLOT_UNITS = 32_768;
+/** Classes above SMALL_SLOT_UNITS: 48, 64, 96, 128, ... MAX_SLOT_UNITS. */
+const LARGE_CLASSES = 20;
 
 const UNITS_PER_PAGE = PAGE_BYTES / UNIT_BYTES;
 
@@ -26,7 +30,7 @@ export interface SlotPages {
   freeUnits(): number;
   /** How many units can still be had before `maxPages` refuses. */
   roomUnits(): number;
-  /** Throws RangeError beyond maxPages: callers ask `roomUnits` before they promise anything. */
+  /** `units` as `unitsFor` gives it. Throws RangeError beyond maxPages: callers ask `roomUnits` before they promise anything. */
   alloc(units: number): number;
   free(slot: number, units: number): void;
 }
@@ -39,14 +43,27 @@ export function byteOf(slot: number): number {
   return (slot & (UNITS_PER_PAGE - 1)) * UNIT_BYTES;
 }
 
+/** Units of the smallest slot that holds `bytes` (1 to MAX_SLOT_UNITS * UNIT_BYTES). */
 export function unitsFor(bytes: number): number {
-  return Math.ceil(bytes / UNIT_BYTES);
+  const units = Math.ceil(bytes / UNIT_BYTES);
+  return units <= SMALL_SLOT_UNITS ? Math.max(1, units) : largeUnits(largeClass(units));
+}
+
+function largeUnits(index: number): number {
+  return (index % 2 === 0 ? 3 : 4) << (4 + (index >> 1));
+}
+
+/** The smallest large class of at least `units`. */
+function largeClass(units: number): number {
+  const half = 31 - Math.clz32(units - 1);
+  // 2^half < units <= 2^(half + 1)
+  return units <= 3 << (half - 1) ? 2 * (half - 5) : 2 * (half - 5) + 1;
 }
 
 export function newSlotPages(maxPages: number): SlotPages {
   const buffers: SharedArrayBuffer[] = [];
   const bytes: Uint8Array[] = [];
-  const free = Array.from({ length: MAX_SLOT_UNITS + 1 }, () => newStack());
+  const free = Array.from({ length: SMALL_SLOT_UNITS + 1 + LARGE_CLASSES }, () => newStack());
   let next = 0;
   let end = 0;
   let used = 0;
@@ -68,10 +85,15 @@ export function newSlotPages(maxPages: number): SlotPages {
     return slot;
   }
 
+  function listOf(units: number): Stack {
+    return free[units <= SMALL_SLOT_UNITS ? units : SMALL_SLOT_UNITS + 1 + largeClass(units)]!;
+  }
+
+  /** A piece of any size, as slots of the small classes. */
   function release(slot: number, units: number): void {
     freed += units;
     for (let at = slot, left = units; left > 0;) {
-      const take = Math.min(left, MAX_SLOT_UNITS);
+      const take = Math.min(left, SMALL_SLOT_UNITS);
       push(free[take]!, at);
       at += take;
       left -= take;
@@ -80,9 +102,11 @@ export function newSlotPages(maxPages: number): SlotPages {
 
   /** Cuts a free slot of a larger class in two. */
   function split(units: number): number {
-    for (let size = MAX_SLOT_UNITS; size > units; size--) {
-      if (free[size]!.n === 0) continue;
-      const slot = pop(free[size]!);
+    const first = units <= SMALL_SLOT_UNITS ? units : SMALL_SLOT_UNITS + 1 + largeClass(units);
+    for (let list = free.length - 1; list > first; list--) {
+      if (free[list]!.n === 0) continue;
+      const slot = pop(free[list]!);
+      const size = list <= SMALL_SLOT_UNITS ? list : largeUnits(list - SMALL_SLOT_UNITS - 1);
       freed -= size;
       release(slot + units, size - units);
       return slot;
@@ -99,8 +123,9 @@ export function newSlotPages(maxPages: number): SlotPages {
     roomUnits: () => (maxPages - buffers.length) * usableUnits(PAGE_BYTES) + (end - next),
     alloc(units): number {
       let slot = NO_SLOT;
-      if (free[units]!.n > 0) {
-        slot = pop(free[units]!);
+      const list = listOf(units);
+      if (list.n > 0) {
+        slot = pop(list);
         freed -= units;
       } else {
         // New pages only while little lies free: otherwise sizes that went out of fashion would never be used again.
@@ -114,7 +139,11 @@ export function newSlotPages(maxPages: number): SlotPages {
     },
     free(slot, units): void {
       used -= units;
-      release(slot, units);
+      if (units <= SMALL_SLOT_UNITS) release(slot, units);
+      else {
+        freed += units;
+        push(listOf(units), slot);
+      }
     },
   };
 }
