@@ -9,6 +9,7 @@ import {
   list,
   object,
   optional,
+  problemAt,
   readDocuments,
   refine,
   required,
@@ -17,6 +18,7 @@ import {
   type Decoder,
 } from '@munjigi/document';
 import type { Problem } from '@munjigi/model';
+import { storageSchema, storageSettings, type StorageSettings } from './storage-settings.ts';
 
 /** An address to listen on. */
 export interface Endpoint {
@@ -34,14 +36,10 @@ export interface MunjigiConfig {
     /** '-' standard output, 'off', or a file. */
     readonly accessLog: string;
   } | null;
-  readonly metrics: {
+  readonly metrics: StorageSettings & {
     /** Path of prometheus.yml; null: nothing is scraped. */
     readonly config: string | null;
     readonly path: string;
-    readonly retention_ms: number;
-    readonly walSync_ms: number | 'always';
-    /** 0: no limit. */
-    readonly maxSeries: number;
   };
   readonly query: {
     /** Query threads; 0: one a core. */
@@ -91,13 +89,12 @@ const listener: Decoder<Endpoint> = byKind<Endpoint>({
   ),
 });
 
-const walSync: Decoder<number | 'always'> = (node, context) =>
-  node.kind === 'scalar' && node.text === 'always'
-    ? 'always'
-    : duration({ min: 10, max: 60_000 })(node, context);
-
-const DAY = 24 * 3600 * 1000;
 const file = string({ nonEmpty: true });
+
+/** What a storage section without a word means. */
+const DEFAULT_STORAGE = decode({ kind: 'map', entries: [], line: 1, column: 1 }, storageSchema, {
+  file: '',
+}).value!;
 
 const schema = object({
   gateway: optional(
@@ -118,14 +115,7 @@ const schema = object({
   metrics: optional(
     object({
       config: optional(file),
-      storage: optional(
-        object({
-          path: withDefault(file, './data/metrics'),
-          retention: withDefault(duration({ min: 60_000, max: 100 * 365 * DAY }), 15 * DAY),
-          wal_sync: withDefault(walSync, 1000),
-          max_series: withDefault(integer({ min: 0, max: 1e9 }), 0),
-        }),
-      ),
+      storage: withDefault(storageSchema, DEFAULT_STORAGE),
       object_store: notYet('an object store'),
     }),
   ),
@@ -178,7 +168,11 @@ export function parseMunjigiConfig(
 
   const at = (path: string): string => absolute(directory, path);
   const { gateway, metrics, query } = value;
-  const storage = metrics?.storage;
+  const storage = metrics?.storage ?? DEFAULT_STORAGE;
+  if (storage.read_only && metrics?.config !== undefined)
+    problems.push(
+      problemAt(metrics, 'warning', 'nothing is scraped into a read-only store: it is ignored', 'config'),
+    );
   const config: MunjigiConfig = {
     gateway:
       gateway === undefined
@@ -196,11 +190,9 @@ export function parseMunjigiConfig(
                 : at(gateway.access_log),
           },
     metrics: {
-      config: metrics?.config === undefined ? null : at(metrics.config),
-      path: dataDir === null ? at(storage?.path ?? './data/metrics') : `${dataDir}/metrics`,
-      retention_ms: storage?.retention ?? 15 * DAY,
-      walSync_ms: storage?.wal_sync ?? 1000,
-      maxSeries: storage?.max_series ?? 0,
+      ...storageSettings(storage, at),
+      config: metrics?.config === undefined || storage.read_only ? null : at(metrics.config),
+      path: dataDir === null ? at(storage.path) : `${dataDir}/metrics`,
     },
     query: {
       workers: query?.workers ?? 0,

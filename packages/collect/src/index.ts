@@ -6,7 +6,7 @@ export {
 } from './configuration/prometheus.ts';
 export type { GlobalConfig, ScrapeLimits, ScrapeProtocol } from './configuration/global.ts';
 export type { ScrapeConfig } from './configuration/scrape.ts';
-export type { StorageConfig } from './configuration/sections.ts';
+export type { RetentionConfig, StorageConfig } from './configuration/storage.ts';
 export {
   createCollector,
   type Collector,

@@ -75,10 +75,40 @@ storage: { tsdb: { out_of_order_time_window: 30m, retention: { time: 1d, size: 1
   });
   expect(labelsToObject(config!.global.external_labels)).toEqual({ a: 'xhy', b: '$' });
   expect(config!.storage).toEqual({
-    retention_time: 86_400_000,
-    retention_size: 1024 ** 3,
+    retention: { time: 86_400_000, size: 1024 ** 3, percentage: 0 },
     out_of_order_time_window: 1_800_000,
+    float_encoding: undefined,
+    max_exemplars: undefined,
   });
+});
+
+const UNSAID = {
+  retention: undefined,
+  out_of_order_time_window: undefined,
+  float_encoding: undefined,
+  max_exemplars: undefined,
+};
+
+test.each<[text: string, said: object]>([
+  ['', {}],
+  ['{}', {}],
+  ['{ tsdb: {} }', {}],
+  ['{ tsdb: { retention: null } }', {}],
+  [
+    '{ tsdb: { retention: { size: 512MB } } }',
+    { retention: { time: 0, size: 512 * 1024 ** 2, percentage: 0 } },
+  ],
+  ['{ tsdb: { retention: { percentage: 0.5 } } }', { retention: { time: 0, size: 0, percentage: 0.5 } }],
+  ['{ tsdb: { chunk_encoding: { floats: xor2 } } }', { float_encoding: 'xor2' }],
+  ['{ tsdb: { chunk_encoding: { floats: xor } } }', { float_encoding: 'xor' }],
+  ["{ tsdb: { chunk_encoding: { floats: '' } } }", {}],
+  ['{ exemplars: { max_exemplars: 7 } }', { max_exemplars: 7 }],
+  ['{ exemplars: { max_exemplars: -1 } }', { max_exemplars: 0 }],
+  ['{ exemplars: {} }', {}],
+])('storage: %s', (text, said) => {
+  const { config, problems } = parsePrometheusConfig('p.yml', `storage: ${text}`);
+  expect(problems).toEqual([]);
+  expect(config!.storage).toEqual({ ...UNSAID, ...said });
 });
 
 const job = (fields: string): string => `scrape_configs: [{ job_name: j, ${fields} }]`;
@@ -151,6 +181,27 @@ test.each<[what: string, text: string, problems: RegExp[]]>([
     [/other files cannot be read here/],
   ],
   ['duplicate keys', 'global: {}\nglobal: {}', [/duplicate key "global"/]],
+  [
+    'an unknown chunk encoding',
+    'storage: { tsdb: { chunk_encoding: { floats: XOR } } }',
+    [/^p.yml:1:\d+: error: storage.tsdb.chunk_encoding.floats: wants one of xor, xor2, got "XOR"/],
+  ],
+  [
+    'more than the disk',
+    'storage: { tsdb: { retention: { percentage: 101 } } }',
+    [/storage.tsdb.retention.percentage: must be at most 100, got 101/],
+  ],
+  [
+    'a negative share of the disk',
+    'storage: { tsdb: { retention: { percentage: -1 } } }',
+    [/percentage: must be at least 0, got -1/],
+  ],
+  ['a negative size', 'storage: { tsdb: { retention: { size: -1GB } } }', [/retention.size: wants a size/]],
+  [
+    'a negative time',
+    'storage: { tsdb: { retention: { time: -1h } } }',
+    [/retention.time: wants a duration/],
+  ],
 ])('refuses %s', (_, text, problems) => {
   const printed = lines(text);
   expect(parsePrometheusConfig('p.yml', text).config).toBeNull();
@@ -171,6 +222,15 @@ test.each<[text: string, warning: RegExp]>([
   [job('scrape_native_histograms: true'), /native histograms are not scraped/],
   [job('enable_http2: false'), /no effect/],
   ['global: {}\n---\nglobal: {}', /p.yml:3:1: warning: only the first document/],
+  [
+    'storage: { tsdb: { retention: { percentage: 80, size: 1GB } } }',
+    /retention.size: has no effect, because percentage is set/,
+  ],
+  ['storage: { tsdb: { retention: {} } }', /storage.tsdb.retention: limits nothing/],
+  [
+    'storage: { tsdb: { stale_series_compaction_threshold: 0.5 } }',
+    /stale_series_compaction_threshold: has no effect/,
+  ],
 ])('warns of %s', (text, warning) => {
   const { config, problems } = parsePrometheusConfig('p.yml', text);
   expect(config).not.toBeNull();

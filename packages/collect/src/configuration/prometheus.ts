@@ -15,7 +15,8 @@ import { EnvError, type Files } from '@munjigi/env';
 import { decodeUtf8, hasErrors, labelsFrom, type Labels, type Problem } from '@munjigi/model';
 import { globalConfig, type GlobalConfig } from './global.ts';
 import { finishJob, scrapeConfig, type ScrapeConfig, type WrittenJob } from './scrape.ts';
-import { laterSections, otlp, storage, type OtlpConfig, type StorageConfig } from './sections.ts';
+import { laterSections, otlp, type OtlpConfig } from './sections.ts';
+import { NOTHING_SAID, storage, type StorageConfig } from './storage.ts';
 
 export interface PrometheusConfig {
   readonly global: GlobalConfig;
@@ -67,11 +68,7 @@ const document: Decoder<Written> = object(
     scrape_configs: withDefault(list(scrapeConfig), []),
     scrape_config_files: withDefault(list(pathPattern), []),
     rule_files: withDefault(list(pathPattern), []),
-    storage: withDefault(storage, {
-      retention_time: undefined,
-      retention_size: undefined,
-      out_of_order_time_window: undefined,
-    }),
+    storage: withDefault(storage, NOTHING_SAID),
     otlp: optional(otlp),
   },
   {

@@ -20,7 +20,6 @@ import {
 } from '@munjigi/document';
 import { fileConfig, relabelConfigs, staticConfig } from '@munjigi/discovery';
 import { otherDiscoveries } from './discoveries.ts';
-import { bytesWithUnit } from './global.ts';
 import { atMostOne, checkHeaderName, checkHttpClient, httpClientFields } from './http.ts';
 
 /** A section that is checked and then ignored, with a reason. */
@@ -186,47 +185,6 @@ const otlpFields: Decoder<OtlpConfig> = object(
       }
     },
   },
-);
-
-/** What is said in `storage`; undefined: not said. Durations in ms, sizes in bytes. */
-export interface StorageConfig {
-  readonly retention_time: number | undefined;
-  readonly retention_size: number | undefined;
-  readonly out_of_order_time_window: number | undefined;
-}
-
-export const storage: Decoder<StorageConfig> = refine(
-  object({
-    tsdb: optional(
-      object({
-        out_of_order_time_window: optional(duration()),
-        stale_series_compaction_threshold: later(
-          number({ min: 0, max: 1 }),
-          'not supported yet: it is ignored',
-        ),
-        chunk_encoding: later(
-          object({ floats: optional(enumOf('xor', 'xor2')) }),
-          'not supported yet: floats are written as xor chunks',
-        ),
-        retention: optional(
-          object({
-            time: optional(duration()),
-            size: optional(bytesWithUnit),
-            percentage: later(
-              number({ min: 0, max: 100 }),
-              'not supported yet: it is ignored, set time or size',
-            ),
-          }),
-        ),
-      }),
-    ),
-    exemplars: later(object({ max_exemplars: optional(integer()) }), 'not supported yet: it is ignored'),
-  }),
-  (value) => ({
-    retention_time: value.tsdb?.retention?.time,
-    retention_size: value.tsdb?.retention?.size,
-    out_of_order_time_window: value.tsdb?.out_of_order_time_window,
-  }),
 );
 
 /** Rows of the schema of the whole file. */
