@@ -75,6 +75,10 @@ export interface Files {
   /** Calls fn (not more often than needed) when something below `path` may have changed. Not recursive. */
   watch(path: string, fn: () => void): { close(): void };
   freeBytes(path: string): number;
+  /** The size of the file system that `path` is on. */
+  totalBytes(path: string): number;
+  /** A second name for a file (a hard link): the bytes are the same ones. Throws EnvError EXDEV, EPERM, ... where that cannot be. */
+  link(from: string, to: string): void;
 }
 
 export interface File {

@@ -266,4 +266,10 @@ export const nodeFiles: Files = {
       const s = fs.statfsSync(where);
       return s.bavail * s.bsize;
     }),
+  totalBytes: (where) =>
+    attempt(where, () => {
+      const s = fs.statfsSync(where);
+      return s.blocks * s.bsize;
+    }),
+  link: (from, to) => attempt(to, () => fs.linkSync(from, to)),
 };

@@ -27,6 +27,7 @@ export type DiskOperation =
   | 'sync'
   | 'makeDir'
   | 'rename'
+  | 'link'
   | 'remove'
   | 'syncDir';
 
@@ -128,8 +129,10 @@ export class Disk implements SimDisk {
       walk(this.root, 'seen', closed);
     }
     this.used = 0;
+    const counted = new Set<Node>();
     walk(this.root, 'seen', (node) => {
-      if (node.kind === 'file') this.used += node.seen.size;
+      if (node.kind === 'file' && !counted.has(node)) this.used += node.seen.size;
+      counted.add(node);
     });
   }
 

@@ -172,6 +172,18 @@ export function simFiles(disk: Disk, task: Task): Files {
     moved();
   }
 
+  function link(from: string, to: string): void {
+    task.check();
+    const { node } = disk.entry(from);
+    if (node === undefined) throw missing(from);
+    if (node.kind === 'dir') throw new EnvError('EPERM', to, `${from}: a directory has one name only`);
+    const target = disk.entry(to);
+    if (target.node !== undefined) throw new EnvError('EEXIST', to, `${to}: exists already`);
+    const linked = (): void => disk.changeDirs(normal(to), [{ dir: target.dir, name: target.name, node }]);
+    disk.begin('link', normal(to), sometimes(linked));
+    linked();
+  }
+
   function remove(where: string): void {
     task.check();
     const { dir, name, node } = disk.entry(where);
@@ -305,6 +317,11 @@ export function simFiles(disk: Disk, task: Task): Files {
     freeBytes(where) {
       disk.dir(where, where);
       return Math.min(disk.free, Number.MAX_SAFE_INTEGER);
+    },
+    link,
+    totalBytes(where) {
+      disk.dir(where, where);
+      return Math.min(disk.free + disk.used, Number.MAX_SAFE_INTEGER);
     },
   };
 }

@@ -208,6 +208,22 @@ export const filesContract: Contract = {
     watch.close();
     expect(files.list(dir)).toHaveLength(0);
   },
+  'gives a file a second name': ({ env, dir }) => {
+    const { files } = env;
+    const file = files.open(`${dir}/a`, 'create');
+    file.write(Uint8Array.of(1, 2), 0, 2, 0);
+    files.link(`${dir}/a`, `${dir}/b`);
+    file.write(Uint8Array.of(3), 0, 1, 2);
+    file.close();
+    files.remove(`${dir}/a`);
+    expect([...files.readFile(`${dir}/b`)]).toEqual([1, 2, 3]);
+    expect(codeOf(() => files.link(`${dir}/a`, `${dir}/c`))).toBe('ENOENT');
+    files.open(`${dir}/c`, 'create').close();
+    expect(codeOf(() => files.link(`${dir}/b`, `${dir}/c`))).toBe('EEXIST');
+  },
+  'tells the size of the disk': ({ env, dir }) => {
+    expect(env.files.totalBytes(dir)).toBeGreaterThanOrEqual(env.files.freeBytes(dir));
+  },
   'tells the free space': ({ env, dir }) => {
     expect(env.files.freeBytes(dir)).toBeGreaterThan(1e6);
     expect(codeOf(() => env.files.freeBytes(`${dir}/nothing`))).toBe('ENOENT');
