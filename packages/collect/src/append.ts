@@ -17,10 +17,13 @@ import {
 } from '@munjigi/model';
 import type { ScrapeConfig } from './configuration/scrape.ts';
 import type { Counters } from './counters.ts';
+import { Refusals } from './refusals.ts';
 import { mergeTarget } from './target.ts';
 
 /** Slot of a series that metric relabelling drops. */
 const DROPPED = -1;
+/** Slot of a series that came when its target had as many as it may. */
+const REFUSED = -2;
 /** Marks of an entry: the storage's newest sample of it is not a staleness marker, and one is due when it goes. */
 const LIVE = 1;
 /** Samples further in the future are refused. */
@@ -89,6 +92,8 @@ export interface AppendSettings {
   readonly relabel: Relabeler;
   /** Public labels of the target. */
   readonly target: Labels;
+  /** How many series the target may have: known ones go on, further ones are left out; 0: any number. */
+  readonly maxSeries: number;
 }
 
 const REPORT = [
@@ -109,6 +114,8 @@ export class TargetWriter {
   #settings: AppendSettings;
   #reportRefs = new Float64Array(REPORT.length + EXTRA_REPORT.length);
   #metadataVersion = 0;
+  /** What its cap left out. */
+  readonly refusals: Refusals = new Refusals();
   /** References that were live when settings changed: those that the next page does not write any more become stale. */
   #former: Set<number> | null = null;
 
@@ -191,7 +198,10 @@ export class TargetWriter {
       const result = await appender.commit();
       let refused = 0;
       for (const n of result.refused) refused += n;
-      if (refused > 0) this.#counters.refused.with().add(refused);
+      if (refused > 0) {
+        this.#counters.refused.with().add(refused);
+        this.#counters.refusals.total += refused;
+      }
       return result;
     } catch (error) {
       if (error instanceof StorageError) this.#counters.failedCommits.with().add();
@@ -229,26 +239,97 @@ export class TargetWriter {
   #findSeries(appender: Appender): number[] | string {
     const parser = this.#parser;
     const { slots, entry } = parser;
-    const fresh: number[] = [];
+    this.refusals.now = 0;
+    const unknown: number[] = [];
     for (let i = 0; i < parser.n; i++) {
-      const e = entry[i]!;
-      if (slots[e] !== 0) continue;
+      const slot = slots[entry[i]!]!;
+      if (slot === 0 || slot === REFUSED) unknown.push(entry[i]!);
+    }
+    if (unknown.length === 0) return [];
+    const fresh: number[] = [];
+    const { maxSeries } = this.#settings;
+    const room = maxSeries === 0 ? unknown.length : maxSeries - this.#known();
+    const wrong =
+      unknown.length <= room
+        ? this.#ask(unknown, fresh, (labels) => this.#create(appender, labels))
+        : this.#askUpTo(room, [...new Set(unknown)], fresh, appender);
+    if (wrong === '') return fresh;
+    this.refusals.now = 0;
+    this.#forget(fresh);
+    return wrong;
+  }
+
+  /** Lets `find` give the reference of each entry that has none (0: not now); those that got one are added to `fresh`. '' or what is wrong. */
+  #ask(entries: readonly number[], fresh: number[], find: (labels: Labels) => number): string {
+    const { slots } = this.#parser;
+    for (const e of entries) {
+      if (slots[e]! > 0 || slots[e] === DROPPED) continue;
       const labels = this.#labelsOf(e);
       if (labels === null) {
         slots[e] = DROPPED;
         continue;
       }
       const wrong = this.#check(labels);
-      if (wrong !== '') {
-        this.#forget(fresh);
-        return wrong;
-      }
-      const ref = appender.series(labels);
+      if (wrong !== '') return wrong;
+      const ref = find(labels);
       if (ref === 0) continue;
       slots[e] = ref;
       fresh.push(e);
     }
-    return fresh;
+    return '';
+  }
+
+  /** As `#ask` for a target that would pass its cap: known series all go on, new ones have what room is left. */
+  #askUpTo(room: number, unknown: readonly number[], fresh: number[], appender: Appender): string {
+    const { slots } = this.#parser;
+    // Known ones first: a series that was away, or that a restart made us forget, must not find its place taken by a new one.
+    const unasked = unknown.filter((e) => slots[e] === 0);
+    let wrong = this.#ask(unasked, fresh, (labels) => appender.find?.(labels) ?? 0);
+    let left = room - fresh.length;
+    for (const e of unknown) {
+      if (wrong !== '') return wrong;
+      if (slots[e]! > 0 || slots[e] === DROPPED) continue;
+      if (left > 0) {
+        slots[e] = 0;
+        const before = fresh.length;
+        wrong = this.#ask([e], fresh, (labels) => this.#create(appender, labels));
+        left -= fresh.length - before;
+        continue;
+      }
+      this.refusals.now++;
+      if (slots[e] === REFUSED) continue;
+      slots[e] = REFUSED;
+      this.refusals.name(labelValue(this.#parser.labels(e), METRIC_NAME));
+    }
+    if (this.refusals.now > 0) {
+      this.refusals.total += this.refusals.now;
+      const { job_name: scrape_job } = this.#settings.job;
+      this.#counters.refusedByCap.with({ scrape_job }).add(this.refusals.now);
+    }
+    return wrong;
+  }
+
+  #create(appender: Appender, labels: Labels): number {
+    const ref = appender.series(labels);
+    if (ref === 0) this.#counters.refusals.name(labelValue(labels, METRIC_NAME));
+    return ref;
+  }
+
+  /** Series of the page that have a reference. */
+  #known(): number {
+    const { entries, entry, n, slots } = this.#parser;
+    const page = n === 0 ? 0 : entries.seen[entry[0]!]!;
+    let known = 0;
+    for (let e = 0; e < entries.count; e++) if (slots[e]! > 0 && entries.seen[e] === page) known++;
+    return known;
+  }
+
+  /** Series that it has references of. */
+  series(): number {
+    const { entries, slots } = this.#parser;
+    let known = 0;
+    for (let e = 0; e < entries.count; e++) if (slots[e]! > 0) known++;
+    return known;
   }
 
   #labelsOf(entry: number): Labels | null {

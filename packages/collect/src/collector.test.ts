@@ -21,10 +21,9 @@ interface Bench {
   interval(own?: boolean): Promise<string[]>;
 }
 
-function bench(seed = 1): Bench {
+function bench(seed = 1, maxSeriesPerTarget = 0, storage: Recorder = new Recorder()): Bench {
   const world = simWorld(seed);
-  const storage = new Recorder();
-  const collector = createCollector(world.env, storage, { userAgent: 'test/1' });
+  const collector = createCollector(world.env, storage, { userAgent: 'test/1', maxSeriesPerTarget });
   const own = /^(?:up|scrape_[a-z_]+)\{/;
   return {
     world,
@@ -561,6 +560,118 @@ test('series that the storage refuses are counted, known ones go on', async () =
   b.page('a 1\nb 1\n');
   expect(await b.interval()).toEqual([`a{${T}} 1`]);
   expect(value(b.collector.families(), 'munjigi_target_scrapes_series_refused_total')).toBe(1);
+});
+
+/** Pages of a target that may have two series, one an interval: what is written of them, and how many series are left out. */
+test.each<[what: string, more: string, steps: [page: Page, written: string[], refused: number][]]>([
+  [
+    'known series go on, further ones are left out without harm to the rest',
+    '',
+    [
+      ['a 1\nb 1\n', [`a{${T}} 1`, `b{${T}} 1`], 0],
+      ['a 2\nc 2\nb 2\nd 2\n', [`a{${T}} 2`, `b{${T}} 2`], 2],
+      ['c 3\nd 3\na 3\nb 3\n', [`a{${T}} 3`, `b{${T}} 3`], 2],
+    ],
+  ],
+  [
+    'a place that becomes free is given to the next',
+    '',
+    [
+      ['a 1\nb 1\nc 1\n', [`a{${T}} 1`, `b{${T}} 1`], 1],
+      ['b 2\nc 2\n', [`b{${T}} 2`, `c{${T}} 2`, `a{${T}} stale`], 0],
+      ['b 3\nc 3\nd 3\n', [`b{${T}} 3`, `c{${T}} 3`], 1],
+    ],
+  ],
+  [
+    'a known series that was away comes back, even when its place was taken',
+    '',
+    [
+      ['a 1\nb 1\n', [`a{${T}} 1`, `b{${T}} 1`], 0],
+      ['b 2\n', [`b{${T}} 2`, `a{${T}} stale`], 0],
+      ['b 3\nc 3\n', [`b{${T}} 3`, `c{${T}} 3`], 0],
+      ['d 4\nc 4\nb 4\na 4\n', [`c{${T}} 4`, `b{${T}} 4`, `a{${T}} 4`], 1],
+    ],
+  ],
+  [
+    'what relabelling drops takes no place',
+    '    metric_relabel_configs: [{ source_labels: [__name__], regex: a, action: drop }]',
+    [['a 1\nb 1\nc 1\nd 1\n', [`b{${T}} 1`, `c{${T}} 1`], 1]],
+  ],
+  [
+    'a series that stands twice in a page is one',
+    '',
+    [['a 1\na 1\nb 1\nc 1\nc 2\n', [`a{${T}} 1`, `a{${T}} 1`, `b{${T}} 1`], 1]],
+  ],
+  [
+    'what left out series counts for limits of the job as before',
+    '    sample_limit: 3',
+    [
+      ['a 1\nb 1\nc 1\n', [`a{${T}} 1`, `b{${T}} 1`], 1],
+      ['a 1\nb 1\nc 1\nd 1\n', [`a{${T}} stale`, `b{${T}} stale`], 2],
+      ['c 2\na 2\nb 2\n', [`a{${T}} 2`, `b{${T}} 2`], 1],
+    ],
+  ],
+])('a cap on the series of a target: %s', async (_, more, steps) => {
+  const b = bench(1, 2);
+  b.page('');
+  await b.load(job(more));
+  for (const [page, written, refused] of steps) {
+    b.page(page);
+    expect(await b.interval()).toEqual(written);
+    expect(b.collector.targets().active[0]!.seriesRefused).toBe(refused);
+  }
+});
+
+test('what a cap left out is counted by job, and shown with the newest names first', async () => {
+  const b = bench(1, 1);
+  b.page('a 1\n');
+  await b.load(job());
+  await b.interval();
+  expect(b.collector.refused(5).targets).toEqual([]);
+  b.page('x{l="1"} 1\nx{l="2"} 1\ny 1\na 2\n');
+  await b.interval();
+  await b.interval();
+  const found = b.collector.families().find((f) => f.name === 'munjigi_scrape_series_refused_total')!;
+  expect(found.samples).toMatchObject([{ labels: ['scrape_job', 'j'], value: 6 }]);
+  expect(b.collector.refused(5)).toMatchObject({
+    storage: { refused: 0, newestNames: [] },
+    maxSeriesPerTarget: 1,
+    targets: [
+      {
+        scrapePool: 'j',
+        scrapeUrl: 'http://t:1/metrics',
+        series: 1,
+        refused: 6,
+        refusedNow: 3,
+        newestNames: ['y', 'x'],
+      },
+    ],
+  });
+  expect(b.collector.refused(0).targets).toEqual([]);
+  expect(b.world.log.some((line) => JSON.stringify(line).includes('max_series_per_target'))).toBe(true);
+  expect(b.collector.targets().active).toMatchObject([{ health: 'up', lastError: '' }]);
+});
+
+test('after a restart a cap lets all go on that the storage knows, in whatever order they come', async () => {
+  const before = bench(1, 2);
+  before.page('a 1\nb 1\n');
+  await before.load(job());
+  await before.interval();
+  await before.collector.close();
+  const b = bench(1, 2, before.storage);
+  await b.world.advance(30_000);
+  b.page('c 2\nd 2\nb 2\na 2\n');
+  await b.load(job());
+  expect(await b.interval()).toEqual([`b{${T}} 2`, `a{${T}} 2`]);
+});
+
+test('names of series that the storage refuses are shown', async () => {
+  const b = await started('', 'a 1\n');
+  await b.interval();
+  b.storage.maxSeries = 6;
+  b.page('a 1\nb 1\n');
+  await b.interval();
+  expect(b.collector.refused(5).storage).toEqual({ refused: 1, newestNames: ['b'] });
 });
 
 test('a storage that cannot write is told of, and the next scrape goes on', async () => {

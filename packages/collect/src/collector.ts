@@ -20,6 +20,8 @@ import { tlsOf } from './request.ts';
 export interface CollectorOptions {
   /** User-Agent of scrapes. */
   readonly userAgent: string;
+  /** How many series one target may have: known ones go on, further ones are left out; 0 or absent: any number. */
+  readonly maxSeriesPerTarget?: number;
 }
 
 /** One active target, as plain data. */
@@ -37,6 +39,8 @@ export interface TargetView {
   readonly health: Health;
   readonly scrapeInterval_ms: number;
   readonly scrapeTimeout_ms: number;
+  /** New series that its last scrape left out because it has as many as it may. */
+  readonly seriesRefused: number;
 }
 
 export interface DroppedTargetView {
@@ -51,8 +55,33 @@ export interface TargetsView {
   readonly pools: readonly string[];
 }
 
+/** What was refused of new series, as plain data. `refused` counts a series again with each scrape that has it. */
+export interface RefusedView {
+  /** By the storage, of all targets: for its own cap, or for labels that it does not take. */
+  readonly storage: { readonly refused: number; readonly newestNames: readonly string[] };
+  /** Of one target; 0: no cap. */
+  readonly maxSeriesPerTarget: number;
+  /** By the cap of a target: those that refused most of late first. */
+  readonly targets: readonly RefusedOfTarget[];
+}
+
+export interface RefusedOfTarget {
+  readonly scrapePool: string;
+  readonly labels: Labels;
+  readonly scrapeUrl: string;
+  /** Series that go on. */
+  readonly series: number;
+  readonly refused: number;
+  /** Of the last scrape. */
+  readonly refusedNow: number;
+  /** Metrics that something was refused of, newest first. */
+  readonly newestNames: readonly string[];
+}
+
 export interface Collector extends Part<PrometheusConfig> {
   targets(): TargetsView;
+  /** What was refused; of targets the first `limit`. */
+  refused(limit: number): RefusedView;
   /** Its own metrics. */
   families(): MetricFamily[];
   /** Ends all scraping. No staleness markers are written: the program may be back before the next scrape. */
@@ -63,6 +92,7 @@ export interface Collector extends Part<PrometheusConfig> {
 export function createCollector(env: Env, storage: Appendable, options: CollectorOptions): Collector {
   const counters = createCounters();
   const rows = new Rows();
+  const maxSeriesPerTarget = options.maxSeriesPerTarget ?? 0;
   const pools = new Map<string, ScrapePool>();
   /** Jobs that are gone but have series to end. */
   let leaving: ScrapePool[] = [];
@@ -84,6 +114,7 @@ export function createCollector(env: Env, storage: Appendable, options: Collecto
       rows,
       counters,
       userAgent: options.userAgent,
+      maxSeriesPerTarget,
       // As Prometheus: external labels tell replicas apart.
       seed: hashText(config.global.external_labels.join('\u0000')),
     };
@@ -145,6 +176,19 @@ export function createCollector(env: Env, storage: Appendable, options: Collecto
       }
       return { active, dropped, pools: [...pools.keys()] };
     },
+    refused(limit): RefusedView {
+      const targets: { pool: string; loop: ScrapeLoop }[] = [];
+      for (const pool of pools.values())
+        for (const loop of pool.loops()) if (loop.refusals.total > 0) targets.push({ pool: pool.name, loop });
+      targets.sort(
+        ({ loop: { refusals: a } }, { loop: { refusals: b } }) => b.now - a.now || b.total - a.total,
+      );
+      return {
+        storage: { refused: counters.refusals.total, newestNames: counters.refusals.newestNames() },
+        maxSeriesPerTarget,
+        targets: targets.slice(0, limit).map(({ pool, loop }) => refusedOf(pool, loop)),
+      };
+    },
     families: () => counters.families(),
     async close(): Promise<void> {
       const all = [...pools.values(), ...leaving];
@@ -169,5 +213,19 @@ function viewOf(scrapePool: string, loop: ScrapeLoop): TargetView {
     health: loop.health,
     scrapeInterval_ms: spec.interval_ms,
     scrapeTimeout_ms: spec.timeout_ms,
+    seriesRefused: loop.refusals.now,
+  };
+}
+
+function refusedOf(scrapePool: string, loop: ScrapeLoop): RefusedOfTarget {
+  const { spec, refusals } = loop;
+  return {
+    scrapePool,
+    labels: spec.labels,
+    scrapeUrl: spec.url,
+    series: loop.series(),
+    refused: refusals.total,
+    refusedNow: refusals.now,
+    newestNames: refusals.newestNames(),
   };
 }

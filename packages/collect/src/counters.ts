@@ -1,5 +1,6 @@
 // What collecting counts of itself, under Prometheus' names.
 import { labelsFromObject, Registry, type Metric, type MetricFamily } from '@munjigi/model';
+import { Refusals } from './refusals.ts';
 
 export interface Counters {
   readonly sampleLimit: Metric;
@@ -10,6 +11,9 @@ export interface Counters {
   readonly outOfOrder: Metric;
   readonly outOfBounds: Metric;
   readonly refused: Metric;
+  readonly refusedByCap: Metric;
+  /** What the storage refused, of all targets. */
+  readonly refusals: Refusals;
   readonly failedCommits: Metric;
   readonly syncFailed: Metric;
   readonly syncs: Metric;
@@ -64,6 +68,12 @@ export function createCounters(): Counters {
       'munjigi_target_scrapes_series_refused_total',
       'Total number of new series that the storage refused, for its series limit or their labels.',
     ),
+    refusedByCap: counter(
+      'munjigi_scrape_series_refused_total',
+      'Total number of new series that were left out because their target has as many as it may, counted again with each scrape.',
+      false,
+    ),
+    refusals: new Refusals(),
     failedCommits: counter(
       'munjigi_target_scrapes_commits_failed_total',
       'Total number of scrapes whose samples the storage could not write.',

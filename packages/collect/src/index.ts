@@ -12,6 +12,8 @@ export {
   type Collector,
   type CollectorOptions,
   type DroppedTargetView,
+  type RefusedOfTarget,
+  type RefusedView,
   type TargetsView,
   type TargetView,
 } from './collector.ts';

@@ -5,6 +5,7 @@ import { printDuration, StorageError, type Appendable, type Relabeler } from '@m
 import { TargetWriter, type Report, type Rows, type Scraped } from './append.ts';
 import type { ScrapeConfig } from './configuration/scrape.ts';
 import type { Counters } from './counters.ts';
+import type { Refusals } from './refusals.ts';
 import { fetchPage, type Fetched } from './request.ts';
 import type { TargetSpec } from './target.ts';
 
@@ -17,6 +18,8 @@ export interface LoopTools {
   readonly rows: Rows;
   readonly counters: Counters;
   readonly userAgent: string;
+  /** Series of one target; 0: any number. */
+  readonly maxSeriesPerTarget: number;
   /** Differs between programs that scrape the same targets, so that they do it at different instants. */
   readonly seed: number;
 }
@@ -54,6 +57,7 @@ export class ScrapeLoop {
       job,
       relabel,
       target: spec.labels,
+      maxSeries: tools.maxSeriesPerTarget,
     });
     this.#offset_ms = (hashText(spec.key) ^ tools.seed) >>> 0;
   }
@@ -62,10 +66,25 @@ export class ScrapeLoop {
     this.#schedule();
   }
 
+  /** What the cap on its series left out. */
+  get refusals(): Refusals {
+    return this.#writer.refusals;
+  }
+
+  /** Series that are known of it. */
+  series(): number {
+    return this.#writer.series();
+  }
+
   /** Takes other settings of the job; the rhythm stays. */
   change(job: ScrapeConfig, relabel: Relabeler): void {
     this.#job = job;
-    this.#writer.change({ job, relabel, target: this.spec.labels });
+    this.#writer.change({
+      job,
+      relabel,
+      target: this.spec.labels,
+      maxSeries: this.#tools.maxSeriesPerTarget,
+    });
   }
 
   /** No scrape begins any more; one that runs is awaited, or cut off with `now`. */
@@ -151,6 +170,11 @@ export class ScrapeLoop {
     try {
       const scraped = await this.#writer.scrape(page, (s) => this.#report(s, duration(), size));
       this.#note(start_ms, duration(), scraped.error);
+      if (this.refusals.now > 0)
+        this.#complain(
+          'new series of a target are refused, known ones go on',
+          `${this.refusals.now} series more than max_series_per_target, the newest of ${this.refusals.newestNames()[0]}`,
+        );
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       this.#note(start_ms, duration(), page.failure);

@@ -173,6 +173,7 @@ export class ScrapePool {
   #forgetCounters(): void {
     const { counters } = this.#tools;
     counters.poolTargets.remove({ scrape_job: this.name });
+    counters.refusedByCap.remove({ scrape_job: this.name });
     counters.discovered.remove({ config: this.name, name: 'scrape' });
   }
 }

@@ -72,6 +72,7 @@ export class Recorder implements Appendable {
         }
         return ref;
       },
+      find: (labels) => this.#refs.get(labelsKey(labels)) ?? 0,
       floats: (refs, t, v, _, n) => {
         const bits = new Uint32Array(v.buffer, v.byteOffset);
         for (let i = 0; i < n; i++)
