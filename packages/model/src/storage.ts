@@ -52,6 +52,8 @@ export interface CommitResult {
 export interface Appender {
   /** Finds or creates a series; 0: refused, why stands in the commit's result. */
   series(labels: Labels): SeriesRef;
+  /** The series if there is one; 0: none, and none is made. A storage without it has writers with a cap of their own go by order. */
+  find?(labels: Labels): SeriesRef;
   /**
    * n samples: refs[i], t[i] in ms, v[i] (StaleNaN by its bits), st[i] start time in ms (0: none) or st null. The arrays are
    * read before this returns.
