@@ -163,6 +163,8 @@ export interface BlockRef {
   readonly ulid: string;
   readonly mint: number;
   readonly maxt: number;
+  /** Another one when its tombstones have changed. */
+  readonly version: number;
 }
 
 /** Where chunk bytes lie. Memory arenas are shared pages; files are read by path. */
