@@ -1,6 +1,6 @@
 // A growing buffer that records are written to, and the varints of Go's encoding/binary, without BigInt: numbers are whole float64
 // up to 2^53.
-import { encodeUtf8 } from '@munjigi/model';
+import { HIGH, LOW, decodeUtf8, encodeUtf8 } from '@munjigi/model';
 
 export interface ByteWriter {
   b: Uint8Array;
@@ -35,9 +35,19 @@ export function putUvarint(b: Uint8Array, at: number, x: number): number {
   return q;
 }
 
-/** Zig-zag. |x| up to 2^52. */
+/** Zig-zag. Exact for |x| up to 2^53; beyond the int64 range the nearest end of it. */
 export function putVarint(b: Uint8Array, at: number, x: number): number {
-  return putUvarint(b, at, x < 0 ? -2 * x - 1 : 2 * x);
+  if (x <= 4503599627370496 && x >= -4503599627370496) return putUvarint(b, at, x < 0 ? -2 * x - 1 : 2 * x);
+  return putWideVarint(b, at, x);
+}
+
+function putWideVarint(b: Uint8Array, at: number, x: number): number {
+  const clamped = x >= 2 ** 63 ? 2n ** 63n - 1n : x <= -(2 ** 63) ? -(2n ** 63n) : BigInt(x);
+  let rest = BigInt.asUintN(64, clamped < 0n ? -2n * clamped - 1n : 2n * clamped);
+  let q = at;
+  for (; rest >= 128n; rest >>= 7n) b[q++] = Number(rest & 127n) | 128;
+  b[q++] = Number(rest);
+  return q;
 }
 
 /** A 64-bit big-endian integer, signed or not; |x| up to 2^53. */
@@ -54,6 +64,15 @@ export function putU32(b: Uint8Array, at: number, x: number): number {
   b[at + 2] = x >>> 8;
   b[at + 3] = x;
   return at + 4;
+}
+
+const float: Float64Array = new Float64Array(1);
+const halves: Uint32Array = new Uint32Array(float.buffer);
+
+/** A float64, big-endian. Which NaN it is may be lost: what must keep its bits is written by its halves. */
+export function putFloat(b: Uint8Array, at: number, x: number): number {
+  float[0] = x;
+  return putU32(b, putU32(b, at, halves[HIGH]!), halves[LOW]!);
 }
 
 /** Length in bytes as uvarint, then UTF-8. */
@@ -80,12 +99,27 @@ export interface ByteReader {
 }
 
 export function readUvarint(r: ByteReader): number {
+  const { b, end } = r;
+  let { at } = r;
   let x = 0;
-  for (let scale = 1; scale < 2 ** 70; scale *= 128) {
-    if (r.at >= r.end) break;
-    const c = r.b[r.at++]!;
+  let c = 128;
+  for (let shift = 0; shift < 28 && at < end; shift += 7) {
+    c = b[at++]!;
+    x |= (c & 127) << shift;
+    if (c < 128) {
+      r.at = at;
+      return x;
+    }
+  }
+  for (let scale = 2 ** 28; scale < 2 ** 70 && at < end; scale *= 128) {
+    c = b[at++]!;
     x += (c & 127) * scale;
-    if (c < 128) return x;
+    if (c < 128) {
+      // The tenth byte has room for one bit.
+      if (scale === 2 ** 63 && c > 1) break;
+      r.at = at;
+      return x;
+    }
   }
   r.bad = true;
   return 0;
@@ -94,6 +128,7 @@ export function readUvarint(r: ByteReader): number {
 export function readVarint(r: ByteReader): number {
   const negative = r.at < r.end && (r.b[r.at]! & 1) === 1;
   const x = readUvarint(r);
+  if (r.bad) return 0;
   return negative ? -(x + 1) / 2 : x / 2;
 }
 
@@ -112,12 +147,30 @@ export function readInt64(r: ByteReader): number {
   return high * 2 ** 32 + readU32(r);
 }
 
-/** The extent of a text of uvarint length: [from, to) of r.b, packed by the caller's use of r.at. Returns its length. */
-export function readLength(r: ByteReader): number {
+export function readFloat(r: ByteReader): number {
+  halves[HIGH] = readU32(r);
+  halves[LOW] = readU32(r);
+  return float[0]!;
+}
+
+export function readByte(r: ByteReader): number {
+  if (r.at < r.end) return r.b[r.at++]!;
+  r.bad = true;
+  return 0;
+}
+
+/** A count of things of at least `bytes` bytes each: more than could follow is bad, so that nobody makes room for them. */
+export function readCount(r: ByteReader, bytes: number): number {
   const n = readUvarint(r);
-  if (n > r.end - r.at) {
-    r.bad = true;
-    return 0;
-  }
-  return n;
+  if (n <= (r.end - r.at) / bytes) return n;
+  r.bad = true;
+  return 0;
+}
+
+/** A text of uvarint length; '' and bad when it does not fit. */
+export function readText(r: ByteReader): string {
+  const n = readCount(r, 1);
+  const from = r.at;
+  r.at = from + n;
+  return n === 0 ? '' : decodeUtf8(r.b, from, r.at);
 }
