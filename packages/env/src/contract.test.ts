@@ -1,6 +1,7 @@
 // One contract, two worlds: what holds in the real one holds in a simulation, errors and their codes included.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { clockContract } from './testing/clock-contract.ts';
+import { codecContract } from './testing/codec-contract.ts';
 import { filesContract } from './testing/files-contract.ts';
 import { httpContract } from './testing/http-contract.ts';
 import { netContract } from './testing/net-contract.ts';
@@ -9,6 +10,7 @@ import { WORLDS, type TestWorld } from './testing/worlds.ts';
 
 const CONTRACTS = {
   clock: clockContract,
+  codec: codecContract,
   files: filesContract,
   http: httpContract,
   net: netContract,

@@ -8,6 +8,7 @@ export interface Env {
   readonly net: Net;
   readonly http: Http;
   readonly workers: Workers;
+  readonly codec: Codec;
   readonly log: Log;
 }
 
@@ -276,6 +277,16 @@ export interface Workers {
 
 /** What a worker's module exports as `run`. */
 export type WorkerMain = (env: Env, parent: Port, data: never) => void | Promise<void>;
+
+// ---- compression that the platform brings along
+
+/** Functions of their bytes alone: a simulation has the same. */
+export interface Codec {
+  /** b[from..to) as one frame. */
+  zstdCompress(b: Uint8Array, from: number, to: number): Uint8Array;
+  /** What b[from..to) holds, of at most `limit` bytes: 'limit' when it is more, 'damaged' when it is no zstd. */
+  zstdDecompress(b: Uint8Array, from: number, to: number, limit: number): Uint8Array | 'limit' | 'damaged';
+}
 
 // ---- log
 

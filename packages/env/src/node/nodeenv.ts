@@ -2,6 +2,7 @@
 import type { Env } from '../env.ts';
 import type { LogLevel } from '../logfmt.ts';
 import { nodeClock } from './clock.ts';
+import { nodeCodec } from './codec.ts';
 import { nodeFetch } from './fetch.ts';
 import { nodeFiles } from './files.ts';
 import { nodeLog, writeStderr } from './log.ts';
@@ -27,6 +28,7 @@ export function nodeEnv(options: NodeEnvOptions = {}): Env {
     net: nodeNet,
     http: { fetch: nodeFetch, serve: (o, handle) => nodeServe(o, handle, log) },
     workers: nodeWorkers(level, options.logWrite),
+    codec: nodeCodec,
     log,
   };
 }

@@ -1,6 +1,7 @@
 // A world from one seed: machines with clocks and disks, a network between them, and time that moves only when driven. The same seed and the same
 // program give the same history, which `hash` sums up.
 import type { Env } from '../env.ts';
+import { nodeCodec } from '../node/codec.ts';
 import { Disk, type SimDisk } from './disk.ts';
 import { simFiles } from './files.ts';
 import { simLog, type SimLogLine } from './log.ts';
@@ -135,6 +136,7 @@ export function simWorld(seed: number, options: SimWorldOptions = {}): SimWorld 
           }),
         ),
         workers: simWorkers(task, this.#random, (thread) => this.#makeEnv(thread)),
+        codec: nodeCodec,
         log,
       };
     }
