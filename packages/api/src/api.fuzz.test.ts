@@ -15,6 +15,10 @@ const PATHS: readonly string[] = [
   '/api/v1/targets',
   '/api/v1/rules',
   '/api/v1/status/tsdb',
+  '/api/v1/status/tsdb/blocks',
+  '/api/v1/munjigi/cardinality',
+  '/api/v1/admin/tsdb/delete_series',
+  '/api/v1/admin/tsdb/snapshot',
   '/federate',
   '/assets/../x',
 ];
@@ -29,6 +33,7 @@ const NAMES: readonly string[] = [
   'lookback_delta',
   'match[]',
   'state',
+  'skip_head',
   'type',
   'metric',
 ];

@@ -119,6 +119,27 @@ const REFUSED: readonly (readonly [line: string, status: number, type: string, e
   ['GET /api/v1/status/tsdb?limit=0', 400, 'bad_data', 'limit must be a positive number'],
   ['GET /api/v1/status/tsdb?limit=x', 400, 'bad_data', 'limit must be a positive number'],
   ['GET /api/v1/rules?type=x', 400, 'bad_data', 'invalid parameter "type": not supported value "x"'],
+  ['POST /api/v1/admin/tsdb/delete_series', 400, 'bad_data', 'no match[] parameter provided'],
+  [
+    'POST /api/v1/admin/tsdb/delete_series?match[]=up&start=x',
+    400,
+    'bad_data',
+    `invalid parameter "start": invalid time value for 'start': cannot parse "x" to a valid timestamp`,
+  ],
+  [
+    'POST /api/v1/admin/tsdb/delete_series?match[]=up&match[]={}',
+    400,
+    'bad_data',
+    'invalid parameter "match[]": match[] must contain at least one non-empty matcher',
+  ],
+  [
+    'POST /api/v1/admin/tsdb/snapshot?skip_head=x',
+    400,
+    'bad_data',
+    'invalid parameter "skip_head": unable to parse boolean: strconv.ParseBool: parsing "x": invalid syntax',
+  ],
+  ['GET /api/v1/admin/tsdb/snapshot', 405, 'bad_data', 'GET is not allowed here: use POST or PUT'],
+  ['GET /api/v1/munjigi/cardinality?limit=0', 400, 'bad_data', 'limit must be a positive number'],
   ['PUT /api/v1/query?query=up', 405, 'bad_data', 'PUT is not allowed here: use GET or POST'],
   ['POST /api/v1/targets', 405, 'bad_data', 'POST is not allowed here: use GET'],
   ['GET /api/v1/nothing', 404, 'not_found', 'there is no /api/v1/nothing in this API'],
@@ -135,6 +156,7 @@ test.for(REFUSED)('%s', async ([line, status, errorType, error]) => {
     { status: 'error', errorType, error },
   ]);
   expect(deps.asked).toEqual([]);
+  expect(deps.changed).toEqual([]);
 });
 
 const EVALUATION = { query: 'up', limit: 0, stats: '' };
@@ -216,6 +238,71 @@ test('a form body counts as parameters', async () => {
   await createApi(deps)(request('POST /api/v1/series?start=1', {}, 'match[]=up&end=2'));
   expect(deps.asked).toEqual([{ kind: 'series', match: ['up'], mint: 1000, maxt: 2000, limit: 0 }]);
 });
+
+/** What the store is told to do, and the answer. */
+const CHANGES: readonly (readonly [
+  line: string,
+  form: string,
+  changed: string,
+  status: number,
+  body: string,
+])[] = [
+  [
+    'POST /api/v1/admin/tsdb/delete_series?match[]=up&match[]={job="a"}',
+    '',
+    `delete [[${MATCHER('__name__', 'up')}],[${MATCHER('job', 'a')}]] ${Number.MIN_SAFE_INTEGER} ${Number.MAX_SAFE_INTEGER}`,
+    204,
+    '',
+  ],
+  [
+    'PUT /api/v1/admin/tsdb/delete_series',
+    'match[]=up&start=1&end=2.5',
+    `delete [[${MATCHER('__name__', 'up')}]] 1000 2500`,
+    204,
+    '',
+  ],
+  ['POST /api/v1/admin/tsdb/clean_tombstones', '', 'clean', 204, ''],
+  [
+    'POST /api/v1/admin/tsdb/snapshot',
+    '',
+    'snapshot false',
+    200,
+    '{"status":"success","data":{"name":"20260102T133700Z-0123456789abcdef"}}',
+  ],
+  [
+    'PUT /api/v1/admin/tsdb/snapshot?skip_head=true',
+    '',
+    'snapshot true',
+    200,
+    '{"status":"success","data":{"name":"20260102T133700Z-0123456789abcdef"}}',
+  ],
+];
+
+test.for(CHANGES)('%s %s', async ([line, form, changed, status, body]) => {
+  const deps = fakeDeps();
+  const response = await createApi(deps)(request(line, {}, form));
+  expect([response.status, bodyText(response), deps.changed]).toEqual([status, body, [changed]]);
+});
+
+test.for(['delete_series?match[]=up', 'clean_tombstones', 'snapshot'])(
+  '%s is refused when it is switched off, and to pages of others',
+  async (path) => {
+    const line = `POST /api/v1/admin/tsdb/${path}`;
+    const off = fakeDeps({ adminApi: false });
+    const reply = await createApi(off)(request(line));
+    expect([reply.status, JSON.parse(bodyText(reply))]).toEqual([
+      503,
+      { status: 'error', errorType: 'unavailable', error: 'admin APIs disabled' },
+    ]);
+    const on = fakeDeps();
+    const foreign = await createApi(on)(request(line, { origin: 'http://evil.test' }));
+    expect([foreign.status, off.changed, on.changed]).toEqual([403, [], []]);
+  },
+);
+
+function MATCHER(name: string, value: string): string {
+  return JSON.stringify({ name, op: '=', value });
+}
 
 /** Requests with their headers -> status, some headers, and a part of the body. */
 const REPLIES: readonly (readonly [
@@ -358,6 +445,40 @@ const REPLIES: readonly (readonly [
     {
       status: 200,
       body: '"minTime":9223372036854775807,"maxTime":-9223372036854775808},"seriesCountByMetricName":[{"name":"up","value":7}]',
+    },
+  ],
+  [
+    'blocks',
+    'GET /api/v1/status/tsdb/blocks',
+    {},
+    {
+      status: 200,
+      body: '{"ulid":"01KC4D6GXQA4CRHYKV78NEBVAF","minTime":1764763200000,"maxTime":1764770400000,"stats":{},"compaction":{"level":1,"deletable":true},"version":1}]}}',
+    },
+  ],
+  [
+    'a snapshot that fails',
+    'POST /api/v1/admin/tsdb/snapshot',
+    {},
+    { status: 500, body: '"errorType":"internal","error":"create snapshot: disk full"' },
+    { snapshot: () => Promise.reject(new Error('disk full')) },
+  ],
+  [
+    'administration while not ready',
+    'POST /api/v1/admin/tsdb/clean_tombstones',
+    {},
+    { status: 503, body: 'WAL segment' },
+    NOT_READY(),
+  ],
+  [
+    'what caps refused',
+    'GET /api/v1/munjigi/cardinality?limit=1',
+    {},
+    {
+      status: 200,
+      body:
+        '"data":{"store":{"series":1000,"maxSeries":1000,"refused":7,"newestNames":["http_requests_total"]},"maxSeriesPerTarget":100,' +
+        '"targets":[{"scrapePool":"node","labels":{"instance":"a:9100","job":"node"},"scrapeUrl":"http://a:9100/metrics","series":100,"refused":30,"refusedNow":3,"newestNames":["debug_a","debug_b"]}]}',
     },
   ],
   [

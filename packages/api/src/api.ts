@@ -1,5 +1,6 @@
 // The HTTP surface: one function from request to response. Order: health and metrics, the API below /api/v1, then the console's files.
 import type { HttpRequest, HttpResponse } from '@munjigi/env';
+import { adminEndpoints } from './admin-endpoints.ts';
 import { createConsole } from './console.ts';
 import type { ApiDeps } from './deps.ts';
 import type { Endpoint, Endpoints } from './endpoint.ts';
@@ -22,6 +23,7 @@ export function createApi(deps: ApiDeps): (r: HttpRequest) => Promise<HttpRespon
     ...targetEndpoints(deps),
     ...ruleEndpoints(),
     ...statusEndpoints(deps),
+    ...adminEndpoints(deps),
     ...munjigiEndpoints(deps),
   });
   const answer = async (r: HttpRequest): Promise<HttpResponse> => {

@@ -1,7 +1,7 @@
 // What the HTTP surface asks of the rest of the program: plain functions and data that the wiring hands over. No endpoint reaches further.
-import type { TargetsView } from '@munjigi/collect';
+import type { RefusedView, TargetsView } from '@munjigi/collect';
 import type { Clock, Log } from '@munjigi/env';
-import type { Applied, MetricFamily, Problem } from '@munjigi/model';
+import type { Applied, Matcher, MetricFamily, Problem } from '@munjigi/model';
 import type { QueryReply, QueryRequest } from '@munjigi/query';
 
 export interface ApiDeps {
@@ -21,6 +21,22 @@ export interface ApiDeps {
   readonly runtimeInfo: () => RuntimeInfo | Promise<RuntimeInfo>;
   /** The `limit` largest of each statistic. */
   readonly tsdbStatus: (limit: number) => Promise<TsdbStatus>;
+  /** The store's blocks by time. */
+  readonly blocks: () => Promise<readonly BlockView[]>;
+  /** Active series, their caps, and what the caps refused: of targets the `limit` that refused most of late. */
+  readonly cardinality: (limit: number) => Promise<CardinalityView>;
+  /** Whether the three below may be asked for. */
+  readonly adminApi: boolean;
+  /** Hides the samples in [mint, maxt] (ms, both inclusive) of series that match any of the selectors. */
+  readonly deleteSeries: (
+    matchers: readonly (readonly Matcher[])[],
+    mint: number,
+    maxt: number,
+  ) => Promise<void>;
+  /** Writes blocks anew without what was deleted. */
+  readonly cleanTombstones: () => Promise<void>;
+  /** Copies the store to a new folder below its `snapshots`; gives that folder's name. */
+  readonly snapshot: (skipHead: boolean) => Promise<{ readonly name: string }>;
   readonly walReplay: () => WalReplay | Promise<WalReplay>;
   readonly ready: () => { readonly ready: boolean; readonly reason: string };
   /** Reads all configuration again. */
@@ -87,6 +103,43 @@ export interface TsdbStatus {
 export interface TsdbStat {
   readonly name: string;
   readonly value: number;
+}
+
+/** What a block's meta.json says, with Prometheus' names; times in ms, [minTime, maxTime). */
+export interface BlockView {
+  readonly ulid: string;
+  readonly minTime: number;
+  readonly maxTime: number;
+  readonly stats: {
+    readonly numSamples: number;
+    readonly numFloatSamples: number;
+    readonly numHistogramSamples: number;
+    readonly numSeries: number;
+    readonly numChunks: number;
+    readonly numTombstones: number;
+  };
+  readonly compaction: {
+    readonly level: number;
+    readonly sources: readonly string[];
+    readonly deletable?: boolean;
+    readonly parents?: readonly {
+      readonly ulid: string;
+      readonly minTime: number;
+      readonly maxTime: number;
+    }[];
+    readonly failed?: boolean;
+    readonly hints?: readonly string[];
+  };
+  readonly version: number;
+}
+
+export interface CardinalityView extends RefusedView {
+  readonly head: {
+    /** Active series now. */
+    readonly series: number;
+    /** 0: no cap. */
+    readonly maxSeries: number;
+  };
 }
 
 /** WAL segments. */

@@ -14,3 +14,4 @@ export type Endpoints = Readonly<Record<string, Endpoint>>;
 
 export const READ: readonly ['GET'] = ['GET'];
 export const READ_OR_FORM: readonly ['GET', 'POST'] = ['GET', 'POST'];
+export const CHANGE: readonly ['POST', 'PUT'] = ['POST', 'PUT'];

@@ -1,7 +1,9 @@
-// Munjigi's own: the state of the gate and the problems of its configuration, for the console and for scripts.
-import { printProblem } from '@munjigi/model';
-import type { ApiDeps } from './deps.ts';
+// Munjigi's own: the state of the gate, the problems of its configuration, and what the caps on series refused, for the console and for
+// scripts.
+import { labelsToObject, printProblem } from '@munjigi/model';
+import type { ApiDeps, CardinalityView } from './deps.ts';
 import { READ, type Endpoints } from './endpoint.ts';
+import { topLimit } from './params.ts';
 import { success } from './reply.ts';
 
 export function munjigiEndpoints(deps: ApiDeps): Endpoints {
@@ -11,6 +13,11 @@ export function munjigiEndpoints(deps: ApiDeps): Endpoints {
       needsStore: false,
       handle: async () => success(await deps.gateway()),
     },
+    '/munjigi/cardinality': {
+      methods: READ,
+      needsStore: true,
+      handle: async ({ params }) => success(cardinality(await deps.cardinality(topLimit(params)))),
+    },
     '/munjigi/problems': {
       methods: READ,
       needsStore: false,
@@ -19,5 +26,18 @@ export function munjigiEndpoints(deps: ApiDeps): Endpoints {
           problems: deps.problems().map((problem) => ({ ...problem, text: printProblem(problem) })),
         }),
     },
+  };
+}
+
+function cardinality({ head, storage, maxSeriesPerTarget, targets }: CardinalityView): object {
+  return {
+    store: {
+      series: head.series,
+      maxSeries: head.maxSeries,
+      refused: storage.refused,
+      newestNames: storage.newestNames,
+    },
+    maxSeriesPerTarget,
+    targets: targets.map((target) => ({ ...target, labels: labelsToObject(target.labels) })),
   };
 }

@@ -90,6 +90,29 @@ export function limitParameter(params: URLSearchParams): number {
   return limit;
 }
 
+const DEFAULT_TOP = 10;
+const MAX_TOP = 10_000;
+
+/** `limit` of a list of the largest: 10 when absent. */
+export function topLimit(params: URLSearchParams): number {
+  const limit = countParameter(params, 'limit', 'must be a positive number') ?? DEFAULT_TOP;
+  if (limit < 1) throw new BadRequest('limit must be a positive number');
+  if (limit > MAX_TOP) throw new BadRequest(`limit must not exceed ${MAX_TOP}`);
+  return limit;
+}
+
+const TRUE: readonly string[] = ['1', 't', 'T', 'true', 'TRUE', 'True'];
+const FALSE: readonly string[] = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
+
+/** As Go reads truth; false when absent. */
+export function booleanParameter(params: URLSearchParams, name: string): boolean {
+  const text = params.get(name) ?? '';
+  if (text === '' || FALSE.includes(text)) return false;
+  if (TRUE.includes(text)) return true;
+  const reason = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`;
+  throw invalidParameter(name, `unable to parse boolean: ${reason}`);
+}
+
 /** A count that may be absent (null); `must` ends the sentence of its error. */
 export function countParameter(
   params: URLSearchParams,

@@ -1,12 +1,9 @@
 // /status/*: what runs, with which configuration, and how much the store holds.
-import type { ApiDeps, RuntimeInfo, TsdbStatus } from './deps.ts';
+import type { ApiDeps, BlockView, RuntimeInfo, TsdbStatus } from './deps.ts';
 import { READ, type Endpoints } from './endpoint.ts';
-import { BadRequest, countParameter } from './params.ts';
+import { topLimit } from './params.ts';
 import { finishedJson, success } from './reply.ts';
 import { printRfc3339 } from './rfc3339.ts';
-
-const DEFAULT_STATS = 10;
-const MAX_STATS = 10_000;
 
 export function statusEndpoints(deps: ApiDeps): Endpoints {
   const { clock } = deps;
@@ -27,11 +24,13 @@ export function statusEndpoints(deps: ApiDeps): Endpoints {
       methods: READ,
       needsStore: true,
       handle: async ({ params }) => {
-        const limit = countParameter(params, 'limit', 'must be a positive number') ?? DEFAULT_STATS;
-        if (limit < 1) throw new BadRequest('limit must be a positive number');
-        if (limit > MAX_STATS) throw new BadRequest(`limit must not exceed ${MAX_STATS}`);
-        return finishedJson(200, tsdbStatus(await deps.tsdbStatus(limit)));
+        return finishedJson(200, tsdbStatus(await deps.tsdbStatus(topLimit(params))));
       },
+    },
+    '/status/tsdb/blocks': {
+      methods: READ,
+      needsStore: true,
+      handle: async () => success({ blocks: (await deps.blocks()).map(block) }),
     },
     '/status/walreplay': {
       methods: READ,
@@ -59,6 +58,34 @@ function runtime(r: RuntimeInfo, now_ms: number): object {
     GOGC: '',
     GODEBUG: '',
     storageRetention: r.storageRetention,
+  };
+}
+
+/** As Prometheus writes it: what is zero, false or empty is left out. */
+function block({ ulid, minTime, maxTime, stats, compaction: c, version }: BlockView): object {
+  const some = <T>(list: readonly T[] | undefined): readonly T[] | undefined =>
+    list === undefined || list.length === 0 ? undefined : list;
+  return {
+    ulid,
+    minTime,
+    maxTime,
+    stats: {
+      numSamples: stats.numSamples || undefined,
+      numFloatSamples: stats.numFloatSamples || undefined,
+      numHistogramSamples: stats.numHistogramSamples || undefined,
+      numSeries: stats.numSeries || undefined,
+      numChunks: stats.numChunks || undefined,
+      numTombstones: stats.numTombstones || undefined,
+    },
+    compaction: {
+      level: c.level,
+      sources: some(c.sources),
+      deletable: c.deletable || undefined,
+      parents: some(c.parents),
+      failed: c.failed || undefined,
+      hints: some(c.hints),
+    },
+    version,
   };
 }
 

@@ -85,7 +85,9 @@ const selector: Decoder<readonly Matcher[]> = refine(file, (text, report) => {
   return 'matchers' in read ? read.matchers : report(`is no selector: ${printParseError(read.errors[0]!)}`);
 });
 
-const chunkEncoding: Decoder<{ readonly floats: 'xor' | 'xor2' }> = object({
+type ChunkEncoding = WrittenStorage['chunk_encoding'];
+
+const chunkEncoding: Decoder<ChunkEncoding> = object({
   floats: withDefault(enumOf('xor', 'xor2'), 'xor'),
 });
 
@@ -128,7 +130,7 @@ export const storageSchema: Decoder<WrittenStorage> = object(
     wal_compression: withDefault(enumOf('none', 'snappy', 'zstd'), 'snappy'),
     snapshot_interval: withDefault(duration({ max: DAY_MS }), 15 * MINUTE_MS),
     out_of_order_time_window: withDefault(duration({ max: LONGEST_RETENTION_MS }), 0),
-    chunk_encoding: withDefault(chunkEncoding, { floats: 'xor' }),
+    chunk_encoding: withDefault<ChunkEncoding>(chunkEncoding, { floats: 'xor' }),
     max_exemplars: withDefault(integer({ min: 0, max: 1e8 }), 10_000),
     max_series: withDefault(series, 0),
     max_series_per_target: withDefault(series, 0),

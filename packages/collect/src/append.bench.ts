@@ -38,6 +38,7 @@ const settings = {
   job,
   relabel: <T>(labels: T): T => labels,
   target: labelsFromObject({ job: 'j', instance: 'i' }),
+  maxSeries: 0,
 };
 const writer = new TargetWriter(storage, new Rows(), createCounters(), new ScrapeParser(), settings);
 const report = {

@@ -1,3 +1,4 @@
+export { readSelectors } from './label-query.ts';
 export { queryLocal, type LocalOptions } from './local.ts';
 export { createQueryPool, QUERY_POOL_DEFAULTS, type QueryPool, type QueryPoolOptions } from './pool.ts';
 export {

@@ -24,10 +24,22 @@ function reply(data: unknown, status: number = 200): QueryReply {
 
 export interface FakeDeps extends ApiDeps {
   readonly asked: QueryRequest[];
+  /** What the store was told to do. */
+  readonly changed: string[];
 }
+
+const NO_STATS = {
+  numSamples: 0,
+  numFloatSamples: 0,
+  numHistogramSamples: 0,
+  numSeries: 0,
+  numChunks: 0,
+  numTombstones: 0,
+};
 
 export function fakeDeps(changes: Partial<ApiDeps> = {}): FakeDeps {
   const asked: QueryRequest[] = [];
+  const changed: string[] = [];
   const encoder = new TextEncoder();
   const assets: Record<string, { text: string; type: string; immutable: boolean }> = {
     '/index.html': { text: '<!doctype html>', type: 'text/html', immutable: false },
@@ -41,6 +53,7 @@ export function fakeDeps(changes: Partial<ApiDeps> = {}): FakeDeps {
   );
   return {
     asked,
+    changed,
     clock: CLOCK,
     log: SILENT,
     query: {
@@ -65,6 +78,7 @@ export function fakeDeps(changes: Partial<ApiDeps> = {}): FakeDeps {
             health: 'up',
             scrapeInterval_ms: 15_000,
             scrapeTimeout_ms: 10_000,
+            seriesRefused: 0,
           },
           {
             scrapePool: 'node',
@@ -78,6 +92,7 @@ export function fakeDeps(changes: Partial<ApiDeps> = {}): FakeDeps {
             health: 'unknown',
             scrapeInterval_ms: 15_000,
             scrapeTimeout_ms: 10_000,
+            seriesRefused: 0,
           },
         ],
         dropped: [{ scrapePool: 'node', discoveredLabels: labelsFromObject({ __address__: 'c:9100' }) }],
@@ -128,6 +143,60 @@ export function fakeDeps(changes: Partial<ApiDeps> = {}): FakeDeps {
         memoryInBytesByLabelName: [],
         seriesCountByLabelValuePair: [],
       }),
+    blocks: () =>
+      Promise.resolve([
+        {
+          ulid: '01KC4D6GXQA4CRHYKV78NEBVAE',
+          minTime: 1_764_568_801_099,
+          maxTime: 1_764_763_200_000,
+          stats: { ...NO_STATS, numSamples: 12, numFloatSamples: 12, numSeries: 3, numChunks: 4 },
+          compaction: {
+            level: 2,
+            sources: ['01KBCJ7TR8A4QAJ3AA1J651P5S', '01KBCS3J0E34567YPB8Y5W0E24'],
+            parents: [{ ulid: '01KBCJ7TR8A4QAJ3AA1J651P5S', minTime: 1, maxTime: 2 }],
+            hints: ['from-out-of-order'],
+          },
+          version: 1,
+        },
+        {
+          ulid: '01KC4D6GXQA4CRHYKV78NEBVAF',
+          minTime: 1_764_763_200_000,
+          maxTime: 1_764_770_400_000,
+          stats: NO_STATS,
+          compaction: { level: 1, sources: [], deletable: true, failed: false },
+          version: 1,
+        },
+      ]),
+    cardinality: (limit) =>
+      Promise.resolve({
+        head: { series: 1000, maxSeries: 1000 },
+        storage: { refused: 7, newestNames: ['http_requests_total'] },
+        maxSeriesPerTarget: 100,
+        targets: [
+          {
+            scrapePool: 'node',
+            labels: labelsFromObject({ instance: 'a:9100', job: 'node' }),
+            scrapeUrl: 'http://a:9100/metrics',
+            series: 100,
+            refused: 30,
+            refusedNow: 3,
+            newestNames: ['debug_a', 'debug_b'],
+          },
+        ].slice(0, limit),
+      }),
+    adminApi: true,
+    deleteSeries: (matchers, mint, maxt) => {
+      changed.push(`delete ${JSON.stringify(matchers)} ${mint} ${maxt}`);
+      return Promise.resolve();
+    },
+    cleanTombstones: () => {
+      changed.push('clean');
+      return Promise.resolve();
+    },
+    snapshot: (skipHead) => {
+      changed.push(`snapshot ${skipHead}`);
+      return Promise.resolve({ name: '20260102T133700Z-0123456789abcdef' });
+    },
     walReplay: () => ({ min: 0, max: 2, current: 2 }),
     ready: () => ({ ready: true, reason: '' }),
     reload: () => Promise.resolve({ ok: true, version: 2, problems: [] }),
