@@ -31,8 +31,8 @@ export interface ChunkRows {
 export interface IndexWriter {
   /** The next symbol in the order of bytes, b[from..to). */
   symbol(b: Uint8Array, from: number, to: number): void;
-  /** The next series in label order; `labels` holds `labelCount` pairs of symbol numbers. */
-  series(labels: Uint32Array, labelCount: number, chunks: ChunkRows): void;
+  /** The next series in label order: names and values in turn by their symbols, `words` of them. */
+  series(labels: Uint32Array, words: number, chunks: ChunkRows): void;
   /** Writes what comes behind the series; everything is on the disk when this resolves. */
   finish(): Promise<void>;
   close(): void;
@@ -50,7 +50,7 @@ export function newIndexWriter(files: Files, path: string, batchEntries: number)
   let seriesFrom = 0;
   let seriesCount = 0;
   let lastLabels = new Uint32Array(64);
-  let lastLabelCount = -1;
+  let lastWords = -1;
   let lastRef = -1;
   /** How many series have a label of this name, by the name's symbol. */
   const uses = new Map<number, number>();
@@ -101,10 +101,10 @@ export function newIndexWriter(files: Files, path: string, batchEntries: number)
     stage = 'series';
   }
 
-  function checkSeries(labels: Uint32Array, labelCount: number, chunks: ChunkRows): void {
-    for (let i = 0; i < 2 * labelCount; i++)
+  function checkSeries(labels: Uint32Array, words: number, chunks: ChunkRows): void {
+    for (let i = 0; i < words; i++)
       if (labels[i]! >= symbols) throw new Error(`${path}: symbol ${labels[i]} of ${symbols}`);
-    if (compareWords(labels, 2 * labelCount, lastLabels, 2 * lastLabelCount) <= 0)
+    if (compareWords(labels, words, lastLabels, lastWords) <= 0)
       throw new Error(`${path}: series ${seriesCount} is out of label order`);
     for (let i = 0; i < chunks.n; i++) {
       const mint = chunks.mint[i]!;
@@ -178,19 +178,19 @@ export function newIndexWriter(files: Files, path: string, batchEntries: number)
       file.put(b, from, to);
       checkSize();
     },
-    series(labels, labelCount, chunks): void {
+    series(labels, words, chunks): void {
       if (stage === 'symbols') endSymbols();
-      checkSeries(labels, labelCount, chunks);
-      if (lastLabels.length < 2 * labelCount) lastLabels = new Uint32Array(4 * labelCount);
-      lastLabels.set(labels.subarray(0, 2 * labelCount));
-      lastLabelCount = labelCount;
-      for (let i = 0; i < 2 * labelCount; i += 2) uses.set(labels[i]!, (uses.get(labels[i]!) ?? 0) + 1);
+      checkSeries(labels, words, chunks);
+      if (lastLabels.length < words) lastLabels = new Uint32Array(2 * words);
+      lastLabels.set(labels.subarray(0, words));
+      lastWords = words;
+      for (let i = 0; i < words; i += 2) uses.set(labels[i]!, (uses.get(labels[i]!) ?? 0) + 1);
       file.pad(SERIES_ALIGN);
-      room(34 + 10 * labelCount + 30 * chunks.n);
+      room(34 + 5 * words + 30 * chunks.n);
       // The body begins behind room for its length, which is known afterwards.
       const from = 10;
-      let at = putUvarint(scratch, from, labelCount);
-      for (let i = 0; i < 2 * labelCount; i++) at = putUvarint(scratch, at, labels[i]!);
+      let at = putUvarint(scratch, from, words / 2);
+      for (let i = 0; i < words; i++) at = putUvarint(scratch, at, labels[i]!);
       at = putChunks(scratch, putUvarint(scratch, at, chunks.n), chunks);
       putU32(scratch, at, crc32c(scratch, from, at));
       const lengthEnd = putUvarint(scratch, 0, at - from);

@@ -46,6 +46,16 @@ export interface BlockMeta {
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
+const KNOWN_KEYS: ReadonlySet<string> = new Set([
+  'ulid',
+  'minTime',
+  'maxTime',
+  'stats',
+  'compaction',
+  'version',
+  'thanos',
+]);
+
 /** Larger files are refused unread: a block of 512 segments has 100 KiB. */
 export const MAX_META_BYTES: number = 16 * 1024 * 1024;
 
@@ -66,7 +76,8 @@ export function readMeta(bytes: Uint8Array, path: string): BlockMeta {
     throw wrong(`not JSON (${error instanceof Error ? error.message : String(error)})`);
   }
   const top = new Fields(json, '', wrong);
-  const { ulid, minTime, maxTime, stats, compaction, version, thanos, ...extra } = top.all;
+  const { stats, compaction, thanos } = top.all;
+  const extra = Object.fromEntries(Object.entries(top.all).filter(([key]) => !KNOWN_KEYS.has(key)));
   const itsVersion = top.number('version');
   if (itsVersion !== 1 && itsVersion !== 2) throw wrong(`version ${itsVersion} is not known`);
   const mint = top.number('minTime');
@@ -142,8 +153,7 @@ class Fields {
 
   ulid(key: string): string {
     const value = this.all[key];
-    if (typeof value !== 'string' || !isUlid(value))
-      throw this.#wrong(`${this.#prefix}${key} is not a ULID`);
+    if (typeof value !== 'string' || !isUlid(value)) throw this.#wrong(`${this.#prefix}${key} is not a ULID`);
     return value;
   }
 

@@ -137,8 +137,14 @@ function writeBatch(o: PostingsSource, lists: ListWriter, batch: Batch): void {
     refs[n] = ref;
     n++;
   });
-  const order = sortedBy(ranks, sortedBy(values, Uint32Array.from(refs, (_, i) => i)));
-  for (let i = 0; i < n; ) {
+  const order = sortedBy(
+    ranks,
+    sortedBy(
+      values,
+      Uint32Array.from(refs, (_, i) => i),
+    ),
+  );
+  for (let i = 0; i < n;) {
     const itsRank = ranks[order[i]!]!;
     const value = values[order[i]!]!;
     let end = i + 1;

@@ -16,6 +16,8 @@ const FOREVER: number = 2 ** 63;
  * between them.
  */
 export interface Tombstones {
+  /** Ranges. */
+  readonly count: number;
   readonly ref: Float64Array;
   readonly first: Uint32Array;
   readonly mint: Float64Array;
@@ -23,6 +25,7 @@ export interface Tombstones {
 }
 
 export const NO_TOMBSTONES: Tombstones = {
+  count: 0,
   ref: new Float64Array(0),
   first: new Uint32Array(1),
   mint: new Float64Array(0),
@@ -57,6 +60,7 @@ export function tombstonesFrom(
   }
   first.push(n);
   return {
+    count: n,
     ref: Float64Array.from(refs),
     first: Uint32Array.from(first),
     mint: from.slice(0, n),
@@ -95,7 +99,7 @@ export function findTombstones(t: Tombstones, ref: number): number {
 
 /** The file's bytes. */
 export function writeTombstones(t: Tombstones): Uint8Array {
-  const w = newByteWriter(64 + 24 * t.mint.length);
+  const w = newByteWriter(64 + 24 * t.count);
   putU32(w.b, 0, MAGIC);
   w.b[4] = VERSION;
   w.n = HEADER_BYTES;

@@ -29,10 +29,10 @@ export interface BlockWriter {
   /** The next symbol, b[from..to), in the order of bytes; all of them before the first series. Numbers count from 0. */
   symbol(b: Uint8Array, from: number, to: number): void;
   /**
-   * The next series in label order: `labelCount` pairs of symbol numbers, name and value. One that gets no chunk is left out. The array is
+   * The next series in label order: symbol numbers labels[0..words), name and value in turn. One that gets no chunk is left out. The array is
    * read before this returns.
    */
-  series(labels: Uint32Array, labelCount: number): void;
+  series(labels: Uint32Array, words: number): void;
   /** The series' next chunk in the order of time, without overlap (ms, both inclusive): its data with the 2-byte count is b[from..to). */
   chunk(
     encoding: number,
@@ -67,7 +67,7 @@ export function newBlockWriter(
   const index = newIndexWriter(files, `${temporary}/${INDEX_FILE}`, o.batchEntries ?? BATCH_ENTRIES);
   const stats = { numFloatSamples: 0, numHistogramSamples: 0, numSeries: 0, numChunks: 0 };
   let labels = new Uint32Array(64);
-  let labelCount = 0;
+  let words = 0;
   const rows: ChunkRows = {
     n: 0,
     mint: new Float64Array(16),
@@ -77,7 +77,7 @@ export function newBlockWriter(
 
   function endSeries(): void {
     if (rows.n === 0) return;
-    index.series(labels, labelCount, rows);
+    index.series(labels, words, rows);
     stats.numSeries++;
     stats.numChunks += rows.n;
     rows.n = 0;
@@ -109,9 +109,9 @@ export function newBlockWriter(
     symbol: (b, from, to) => index.symbol(b, from, to),
     series(list, count): void {
       endSeries();
-      if (labels.length < 2 * count) labels = new Uint32Array(4 * count);
-      labels.set(list.subarray(0, 2 * count));
-      labelCount = count;
+      if (labels.length < count) labels = new Uint32Array(2 * count);
+      labels.set(list.subarray(0, count));
+      words = count;
       segments.series();
     },
     chunk(encoding, mint, maxt, samples, b, from, to): void {
