@@ -90,7 +90,7 @@ function readBack(segments: readonly Uint8Array[]): {
   const world = simWorld(1);
   segments.forEach((bytes, i) => world.disk.put(`/wal/${segmentName(i)}`, bytes));
   const reader = newWalReader(
-    world.env.files,
+    world.env,
     '/wal',
     segments.map((_, i) => i),
   );

@@ -9,13 +9,17 @@ export function framingBytes(bytes: number, records: number): number {
   return (records + pages) * 2 * FRAGMENT_HEADER_BYTES;
 }
 
-/** Appends record b[from..to) to `out`, which continues a segment at byte `position` of it (where out begins). */
+/**
+ * Appends record b[from..to) to `out`, which continues a segment at byte `position` of it (where out begins). `bits` say how the record is
+ * compressed.
+ */
 export function frameRecord(
   out: ByteWriter,
   position: number,
   b: Uint8Array,
   from: number,
   to: number,
+  bits: number = 0,
 ): void {
   room(out, to - from + framingBytes(to - from, 1));
   let at = from;
@@ -33,7 +37,7 @@ export function frameRecord(
     const crc = crc32c(b, at, at + length);
     const o = out.b;
     let n = out.n;
-    o[n++] = type;
+    o[n++] = type | bits;
     o[n++] = length >> 8;
     o[n++] = length;
     o[n++] = crc >>> 24;

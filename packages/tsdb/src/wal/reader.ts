@@ -1,5 +1,6 @@
 // Reads the records of a list of segments in order. Never throws on wrong bytes: it stops and says where and why.
-import type { File, Files } from '@munjigi/env';
+import type { Codec, File, Files } from '@munjigi/env';
+import { RECORD_TOO_LONG, newDecompressor } from './compress.ts';
 import { crc32c } from './crc32c.ts';
 import {
   FRAGMENT,
@@ -40,12 +41,22 @@ export interface WalReader {
 /** Read at once; a multiple of the page. */
 const BUFFER_BYTES: number = 32 * WAL_PAGE_BYTES;
 
+export interface WalReaderOptions {
+  /** False: checksums are not looked at (a planted fault). */
+  readonly checkSums?: boolean;
+  /** Where in the first segment to begin: the end of a record. */
+  readonly from?: number;
+}
+
 export function newWalReader(
-  files: Files,
+  env: { files: Files; codec: Codec },
   dir: string,
   segments: readonly number[],
-  checkSums: boolean = true,
+  options: WalReaderOptions = {},
 ): WalReader {
+  const { files } = env;
+  const checkSums = options.checkSums !== false;
+  const decompressor = newDecompressor(env.codec);
   let buffer = new Uint8Array(0);
   let assembled = new Uint8Array(0);
   let file: File | null = null;
@@ -84,10 +95,11 @@ export function newWalReader(
     const pages = Math.max(1, Math.ceil(file.size() / WAL_PAGE_BYTES));
     if (buffer.length < BUFFER_BYTES && buffer.length < pages * WAL_PAGE_BYTES)
       buffer = new Uint8Array(Math.min(BUFFER_BYTES, pages * WAL_PAGE_BYTES));
-    base = 0;
+    good = index === 0 ? (options.from ?? 0) : 0;
+    base = good - (good % WAL_PAGE_BYTES);
     size = 0;
-    at = 0;
-    good = 0;
+    fill();
+    at = Math.min(size, good - base);
     return true;
   }
 
@@ -137,12 +149,8 @@ export function newWalReader(
       const fits = parts === 0 ? type === FRAGMENT.full || type === FRAGMENT.first : type > FRAGMENT.first;
       if (!fits || type > FRAGMENT.last || head > 31)
         return fail(`a fragment of type ${head} is out of place`, good);
-      if ((head & (SNAPPY_BIT | ZSTD_BIT)) !== 0) {
-        const codec = (head & SNAPPY_BIT) !== 0 ? 'snappy' : 'zstd';
-        return fail(`the record is compressed with ${codec}, which this version cannot read`, good, true);
-      }
       at = from + n;
-      if (type === FRAGMENT.full) return deliver(buffer, from, at);
+      if (type === FRAGMENT.full) return deliver(buffer, from, at, head);
       if (length + n > assembled.length) {
         const grown = new Uint8Array(Math.max(length + n, 2 * assembled.length));
         grown.set(assembled.subarray(0, length));
@@ -151,14 +159,22 @@ export function newWalReader(
       assembled.set(buffer.subarray(from, from + n), length);
       length += n;
       parts++;
-      if (type === FRAGMENT.last) return deliver(assembled, 0, length);
+      if (type === FRAGMENT.last) return deliver(assembled, 0, length, head);
     }
   }
 
-  function deliver(bytes: Uint8Array, from: number, to: number): boolean {
+  function deliver(bytes: Uint8Array, from: number, to: number, head: number): boolean {
     reader.bytes = bytes;
     reader.from = from;
     reader.to = to;
+    const bits = head & (SNAPPY_BIT | ZSTD_BIT);
+    if (bits !== 0) {
+      const wrong = decompressor.decompress(bits, bytes, from, to);
+      if (wrong !== '') return fail(wrong, good, wrong === RECORD_TOO_LONG);
+      reader.bytes = decompressor.bytes;
+      reader.from = 0;
+      reader.to = decompressor.length;
+    }
     reader.segment = segments[index]!;
     reader.before = good;
     good = base + at;

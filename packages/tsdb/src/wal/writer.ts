@@ -1,10 +1,11 @@
 // Appends batches of records to segments. A batch is one write call; what a failed write left behind is cut off, so that the log
 // always ends with a good record. `sync` is shared: whoever waits while one runs is served by the next.
-import { EnvError, type Clock, type File, type Files } from '@munjigi/env';
+import { EnvError, type Clock, type Codec, type File, type Files } from '@munjigi/env';
 import { StorageError } from '@munjigi/model';
 import type { ByteWriter } from './bytes.ts';
-import { framingBytes, frameRecord } from './frame.ts';
 import { newByteWriter } from './bytes.ts';
+import { newCompressor, type WalCompression } from './compress.ts';
+import { framingBytes, frameRecord } from './frame.ts';
 import { segmentName } from './segments.ts';
 import type { PlantedFaults } from '../faults.ts';
 
@@ -34,13 +35,19 @@ export interface WalWriterOptions {
   readonly dir: string;
   readonly firstSegment: number;
   readonly segmentBytes: number;
+  /** Absent: none. */
+  readonly compression?: WalCompression;
   readonly faults: PlantedFaults;
 }
 
-export function newWalWriter(env: { files: Files; clock: Clock }, options: WalWriterOptions): WalWriter {
+export function newWalWriter(
+  env: { files: Files; clock: Clock; codec: Codec },
+  options: WalWriterOptions,
+): WalWriter {
   const { files } = env;
   const { dir, faults } = options;
   const out = newByteWriter(256 * 1024);
+  const compressor = newCompressor(env.codec, options.compression ?? 'none');
   let segment = options.firstSegment;
   let file: File = files.open(`${dir}/${segmentName(segment)}`, 'create');
   let position = 0;
@@ -106,7 +113,9 @@ export function newWalWriter(env: { files: Files; clock: Clock }, options: WalWr
     out.n = 0;
     let from = 0;
     for (const end of ends) {
-      frameRecord(out, position, w.b, from, end);
+      const bits = compressor === null ? 0 : compressor.compress(w.b, from, end);
+      if (bits === 0) frameRecord(out, position, w.b, from, end);
+      else frameRecord(out, position, compressor!.out.b, 0, compressor!.out.n, bits);
       from = end;
     }
     if (faults.ackBeforeWritten === true) writeLater();
