@@ -24,6 +24,9 @@ function usableUnits(bytes: number): number {
 export interface SlotPages {
   readonly buffers: SharedArrayBuffer[];
   readonly bytes: Uint8Array[];
+  /** The same pages as numbers. */
+  readonly floats: Float64Array[];
+  readonly words: Uint32Array[];
   pageBytes(): number;
   /** Units handed out and not freed (retired ones count). */
   usedUnits(): number;
@@ -63,6 +66,8 @@ function largeClass(units: number): number {
 export function newSlotPages(maxPages: number): SlotPages {
   const buffers: SharedArrayBuffer[] = [];
   const bytes: Uint8Array[] = [];
+  const floats: Float64Array[] = [];
+  const words: Uint32Array[] = [];
   const free = Array.from({ length: SMALL_SLOT_UNITS + 1 + LARGE_CLASSES }, () => newStack());
   let next = 0;
   let end = 0;
@@ -79,6 +84,8 @@ export function newSlotPages(maxPages: number): SlotPages {
       end = next + usableUnits(size);
       buffers.push(buffer);
       bytes.push(new Uint8Array(buffer));
+      floats.push(new Float64Array(buffer));
+      words.push(new Uint32Array(buffer));
     }
     const slot = next;
     next += units;
@@ -117,6 +124,8 @@ export function newSlotPages(maxPages: number): SlotPages {
   return {
     buffers,
     bytes,
+    floats,
+    words,
     pageBytes: () => buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0),
     usedUnits: () => used,
     freeUnits: () => freed,

@@ -5,7 +5,8 @@ const TWO_32 = 2 ** 32;
 
 /**
  * Decodes the first n samples of the chunk at byte `at` of b into t[o..o+n) and, as float64 halves, bits[2o..2(o+n)). Reads up to 8
- * bytes beyond the chunk (absent bytes count as 0). Wrong bytes give wrong samples, never an endless loop: who reads files checks sums.
+ * bytes beyond the chunk (absent bytes count as 0). Wrong bytes give wrong samples, never an endless loop. Returns the bit of b behind the last
+ * sample: a reader that knows where the chunk ends compares.
  */
 export function decodeXor(
   b: Uint8Array,
@@ -14,8 +15,8 @@ export function decodeXor(
   t: Float64Array,
   bits: Uint32Array,
   o: number,
-): void {
-  if (n <= 0) return;
+): number {
+  if (n <= 0) return at * 8;
   let q = at;
   let c = b[q++]!;
   const negative = (c & 1) === 1;
@@ -31,7 +32,7 @@ export function decodeXor(
   t[o] = time;
   bits[2 * o + HIGH] = high;
   bits[2 * o + LOW] = low;
-  if (n === 1) return;
+  if (n === 1) return q * 8;
 
   c = b[q++]!;
   let delta = c & 127;
@@ -41,7 +42,8 @@ export function decodeXor(
   }
   let p = q << 3;
   let trail = 0;
-  let size = 0;
+  // Encoders that go on with a chunk after a restart may use this window without having said one.
+  let size = 64;
   const end = o + n;
   for (let i = o + 1; i < end; i++) {
     q = p >> 3;
@@ -116,9 +118,10 @@ export function decodeXor(
     bits[2 * i + HIGH] = high;
     bits[2 * i + LOW] = low;
   }
+  return p;
 }
 
-/** 32 bits from bit p. */
+/** 32 bits from bit p, as `window32` of bits.ts: a call into another module would cost 3 ns a sample here. */
 function window(b: Uint8Array, p: number): number {
   const q = p >> 3;
   const s = p & 7;

@@ -1,13 +1,14 @@
 // Prometheus' XOR chunk, written sample by sample into a slot of shared memory. Everything is 32-bit arithmetic: no BigInt. The
 // 2-byte sample count of the file format is not part of these bytes (ENCODING.xor). Layout: ../../format/chunks.md.
+import { HIGH, LOW } from '@munjigi/model';
+import { putUvarint } from '../wal/bytes.ts';
+import { NO_WINDOW } from './bits.ts';
+import { decodeXor } from './xor-decode.ts';
 
 /** One sample takes at most 145 bits, and one `put` touches 5 bytes: a slot needs this much room before an append. */
 export const XOR_SAMPLE_MAX_BYTES = 24;
 /** Times are whole ms in [-2^52, 2^52]: then every delta and delta of deltas of ordered samples is exact in a float64. */
 export const TIME_LIMIT_MS: number = 2 ** 52;
-/** `lead` while a chunk has no window of significant bits yet. */
-const NO_WINDOW = 255;
-
 const TWO_32 = 2 ** 32;
 
 /** What an encoder remembers of its open chunk, one row a chunk: columns, so that a million open chunks are a few arrays. */
@@ -116,7 +117,28 @@ export function appendXor(
   s.bits[row] = p - start;
 }
 
-/** Writes the low n bits (1 to 32) of v at bit p. Bits before p stay as they are; up to 4 bytes after the field become 0. */
+/**
+ * Makes row `row` ready to go on with a chunk of `count` samples that this encoder wrote at byte `at` of b. False: these bytes are not
+ * what it would have written (then no sample may be appended to them).
+ */
+export function resumeXor(b: Uint8Array, at: number, s: XorState, row: number, count: number): boolean {
+  const t = new Float64Array(count);
+  const bits = new Uint32Array(2 * count);
+  decodeXor(b, at, count, t, bits, 0);
+  const again = new Uint8Array(count * XOR_SAMPLE_MAX_BYTES);
+  s.count[row] = 0;
+  s.bits[row] = 0;
+  for (let i = 0; i < count; i++) appendXor(again, 0, s, row, t[i]!, bits[2 * i + HIGH]!, bits[2 * i + LOW]!);
+  return sameBytes(b, at, again, (s.bits[row]! + 7) >> 3);
+}
+
+/** Whether b from `at` on begins with the first `length` bytes of `other`. */
+export function sameBytes(b: Uint8Array, at: number, other: Uint8Array, length: number): boolean {
+  for (let i = 0; i < length; i++) if (b[at + i] !== other[i]) return false;
+  return true;
+}
+
+/** As `putBits` of bits.ts: a call into another module would cost 5 ns here. */
 function put(b: Uint8Array, p: number, v: number, n: number): void {
   const q = p >> 3;
   const s = p & 7;
@@ -127,15 +149,4 @@ function put(b: Uint8Array, p: number, v: number, n: number): void {
   b[q + 2] = rest >>> 16;
   b[q + 3] = rest >>> 8;
   b[q + 4] = rest;
-}
-
-function putUvarint(b: Uint8Array, at: number, x: number): number {
-  let q = at;
-  let rest = x;
-  while (rest >= 128) {
-    b[q++] = (rest % 128) | 128;
-    rest = Math.floor(rest / 128);
-  }
-  b[q++] = rest;
-  return q;
 }
