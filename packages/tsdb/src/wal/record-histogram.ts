@@ -12,6 +12,7 @@ import {
   halvesOf,
   type HistogramColumns,
 } from '@munjigi/model';
+import { reduceRows } from '../chunk/histogram-reduce.ts';
 import {
   putFloat,
   putU32,
@@ -119,8 +120,8 @@ export function readHistogram(r: ByteReader, kind: number, h: HistogramColumns):
   if (positive !== h.positiveEnd[0] || negative !== h.negativeEnd[0] - h.negativeFirst[0]) return false;
   if (schema === SCHEMA_CUSTOM || (schema >= RESERVED_MIN && schema <= SCHEMA_MAX)) return true;
   if (schema < RESERVED_MIN || schema > RESERVED_MAX) return false;
-  reduceSchema(h, SCHEMA_MAX);
-  return true;
+  const positiveSpans = h.positiveSpanEnd[0];
+  return reduceRows(h, 0, 1, schema, SCHEMA_MAX, 0, positiveSpans, h.spans - positiveSpans);
 }
 
 /** Exponential schemas that Prometheus reads, beyond those that it writes. */
@@ -151,54 +152,4 @@ function readBuckets(r: ByteReader, whole: boolean, h: HistogramColumns): void {
     count = whole ? count + readVarint(r) : readFloat(r);
     h.bucket[h.buckets++] = count;
   }
-}
-
-/** Makes row 0, the only one, coarser: 2^(schema - target) buckets become one. */
-function reduceSchema(h: HistogramColumns, target: number): void {
-  const factor = 2 ** (h.schema[0]! - target);
-  const sides = [
-    [h.positiveSpanFirst[0]!, h.positiveSpanEnd[0]!, h.positiveFirst[0]!],
-    [h.negativeSpanFirst[0]!, h.negativeSpanEnd[0]!, h.negativeFirst[0]!],
-  ] as const;
-  // In place: the result has no more spans and buckets than there were.
-  h.spans = 0;
-  h.buckets = 0;
-  h.schema[0] = target;
-  sides.forEach(([spanFirst, spanEnd, first], side) => {
-    const spansFrom = h.spans;
-    const bucketsFrom = h.buckets;
-    let from = first;
-    let index = 0;
-    let last = 0;
-    for (let i = spanFirst; i < spanEnd; i++) {
-      index += h.spanOffset[i]!;
-      const length = h.spanLength[i]!;
-      for (let k = 0; k < length; k++, index++) {
-        const count = h.bucket[from++]!;
-        const bucket = Math.floor((index - 1) / factor) + 1;
-        if (h.buckets > bucketsFrom && bucket === last) {
-          h.bucket[h.buckets - 1]! += count;
-          continue;
-        }
-        if (h.buckets > bucketsFrom && bucket === last + 1) h.spanLength[h.spans - 1]!++;
-        else {
-          h.spanOffset[h.spans] = h.buckets > bucketsFrom ? bucket - last - 1 : bucket;
-          h.spanLength[h.spans++] = 1;
-        }
-        h.bucket[h.buckets++] = count;
-        last = bucket;
-      }
-    }
-    if (side === 0) {
-      h.positiveSpanFirst[0] = spansFrom;
-      h.positiveSpanEnd[0] = h.spans;
-      h.positiveFirst[0] = bucketsFrom;
-      h.positiveEnd[0] = h.buckets;
-    } else {
-      h.negativeSpanFirst[0] = spansFrom;
-      h.negativeSpanEnd[0] = h.spans;
-      h.negativeFirst[0] = bucketsFrom;
-      h.negativeEnd[0] = h.buckets;
-    }
-  });
 }
