@@ -1,0 +1,81 @@
+// The head's samples become blocks: one of its range for samples in order, one a block range for samples out of order.
+import type { Files } from '@munjigi/env';
+import type { Selection } from '@munjigi/model';
+import type { BlockMeta } from '../block/meta.ts';
+import { HINT } from './plan.ts';
+import { selectionSource } from './selection-source.ts';
+import { writeBlock, type WriteSettings } from './write-block.ts';
+
+export interface CutOptions extends WriteSettings {
+  /** All series with their chunks. Its lease must be held until this is done. */
+  readonly selection: Selection;
+  /** ms, [mint, maxt). */
+  readonly mint: number;
+  readonly maxt: number;
+  /** Where blocks are. */
+  readonly dir: string;
+  readonly ulid: string;
+  readonly outOfOrder: boolean;
+}
+
+/** Writes `<dir>/<ulid>`; null: there was no sample, and nothing was written. Rejects with StorageError; nothing is left then. */
+export async function cutHead(files: Files, o: CutOptions): Promise<BlockMeta | null> {
+  const source = selectionSource(files, o.selection);
+  try {
+    return await writeBlock(files, o.dir, [source], cutMeta(o), o);
+  } finally {
+    source.close();
+  }
+}
+
+function cutMeta({
+  ulid,
+  mint,
+  maxt,
+  outOfOrder,
+}: Pick<CutOptions, 'ulid' | 'mint' | 'maxt' | 'outOfOrder'>) {
+  const hints = outOfOrder ? { hints: [HINT.outOfOrder as string] } : {};
+  return { ulid, minTime: mint, maxTime: maxt, compaction: { level: 1, sources: [ulid], ...hints } };
+}
+
+export interface OutOfOrderCut extends WriteSettings {
+  readonly selection: Selection;
+  readonly dir: string;
+  /** A new one each time. */
+  readonly newUlid: () => string;
+  /** The head's block range in ms. */
+  readonly range_ms: number;
+}
+
+/**
+ * Writes one block for each aligned range that has samples, oldest first. When one cannot be written those before it are removed again, so
+ * that the next attempt begins anew: the samples are still in the head.
+ */
+export async function cutOutOfOrder(files: Files, o: OutOfOrderCut): Promise<BlockMeta[]> {
+  const source = selectionSource(files, o.selection);
+  const written: BlockMeta[] = [];
+  try {
+    for (const mint of rangesOf(o.selection, o.range_ms)) {
+      const ulid = o.newUlid();
+      const range = { ulid, mint, maxt: mint + o.range_ms, outOfOrder: true };
+      source.rewind();
+      const meta = await writeBlock(files, o.dir, [source], cutMeta(range), o);
+      if (meta !== null) written.push(meta);
+    }
+    return written;
+  } catch (error) {
+    for (const { ulid } of written) files.removeTree(`${o.dir}/${ulid}`);
+    throw error;
+  } finally {
+    source.close();
+  }
+}
+
+/** The beginnings of the ranges that chunks of the selection touch, ascending. */
+function rangesOf({ chunks }: Selection, range_ms: number): number[] {
+  const starts = new Set<number>();
+  for (let i = 0; i < chunks.mint.length; i++)
+    for (let t = range_ms * Math.floor(chunks.mint[i]! / range_ms); t <= chunks.maxt[i]!; t += range_ms)
+      starts.add(t);
+  return [...starts].sort((a, b) => a - b);
+}
