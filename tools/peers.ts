@@ -1,5 +1,7 @@
-// What tests need from the machine beside the checkout: real peers from Debian, and the public conformance data.
+// What comparisons need beside the checkout: peers from Debian, peers that `npm run peers` prepared in a cache folder, and the public
+// conformance data.
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,4 +31,18 @@ export function conformanceDir(): string | null {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const dir = process.env['MUNJIGI_CONFORMANCE'] ?? resolve(root, '../shared/conformance');
   return existsSync(dir) ? dir : null;
+}
+
+/** What `npm run peers` puts into the cache. */
+export type Cached = 'prometheus-3.16' | 'promtool-3.16' | 'tsdb-peer' | 'envoy';
+
+/** The cache folder: $MUNJIGI_PEERS, or `~/.cache/munjigi/peers`. */
+export function peersDir(): string {
+  return resolve(process.env['MUNJIGI_PEERS'] ?? join(homedir(), '.cache/munjigi/peers'));
+}
+
+/** The path of a cached program; null: `npm run peers` has not made it. */
+export function cachedPeer(name: Cached): string | null {
+  const path = join(peersDir(), 'bin', name);
+  return existsSync(path) ? path : null;
 }

@@ -31,7 +31,7 @@ const OUTSIDE: readonly (readonly [glob: RegExp, reason: string])[] = [
   [/^packages\/cli\/bin\//, 'runs before Node 24 is found'],
   [/\.(test|bench|fuzz)\.tsx?$/, 'tests and benchmarks'],
   [/\/testing\//, 'test helpers'],
-  [/^(tools|tests|bench|compat|sim)\//, 'repository automation'],
+  [/^(tools|tests|bench|compat|soak|fuzz)\//, 'repository automation'],
   [/^vitest\.config\.ts$/, 'repository automation'],
 ];
 
@@ -55,7 +55,7 @@ export function readSources(): Source[] {
   return globSync(
     [
       'packages/*/{src,bin}/**/*.{ts,tsx,mjs}',
-      '{tools,bench,compat,tests,sim,examples}/**/*.{ts,mjs}',
+      '{tools,bench,compat,tests,soak,fuzz,examples}/**/*.{ts,mjs}',
       '*.ts',
     ],
     {
