@@ -210,6 +210,34 @@ export function moveHistogramRow(h: HistogramColumns, at: number, row: number): 
   h.boundEnd[at] = h.boundEnd[row]!;
 }
 
+/** Makes row `first + i` what row `order[i]` was, for all i; every order[i] is at least `first`. */
+export function permuteHistogramRows(h: HistogramColumns, first: number, order: Uint32Array): void {
+  for (const column of [
+    h.schema,
+    h.zeroThreshold,
+    h.zeroCount,
+    h.count,
+    h.resetHint,
+    ...RANGES.map((name) => h[name]),
+  ])
+    permuteColumn(column, first, order);
+  const sums = halvesOf(h.sum);
+  const old = sums.slice(2 * first);
+  for (let i = 0; i < order.length; i++) {
+    sums[2 * (first + i)] = old[2 * (order[i]! - first)]!;
+    sums[2 * (first + i) + 1] = old[2 * (order[i]! - first) + 1]!;
+  }
+}
+
+function permuteColumn(
+  column: Int32Array | Uint32Array | Uint8Array | Float64Array,
+  first: number,
+  order: Uint32Array,
+): void {
+  const old = column.slice(first);
+  for (let i = 0; i < order.length; i++) column[first + i] = old[order[i]! - first]!;
+}
+
 function copyScalars(to: HistogramColumns, at: number, from: HistogramColumns, row: number): void {
   to.schema[at] = from.schema[row]!;
   to.zeroThreshold[at] = from.zeroThreshold[row]!;

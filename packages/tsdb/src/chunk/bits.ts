@@ -244,9 +244,10 @@ export class BitReader {
     if ((w & 0x40000000) === 0) this.p += 2;
     else {
       const size = (w >>> 19) & 63 || 64;
-      leads[row] = (w >>> 25) & 31;
+      const said = (w >>> 25) & 31;
+      leads[row] = said;
       // Wrong bytes may say more than 64 bits: any window will do for them.
-      trails[row] = Math.max(0, 64 - leads[row]! - size);
+      trails[row] = Math.max(0, 64 - said - size);
       this.p += 13;
     }
     const lead = leads[row] === NO_WINDOW ? 0 : leads[row]!;

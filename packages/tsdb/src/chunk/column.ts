@@ -2,6 +2,7 @@
 import {
   KIND,
   appendEmptyRows,
+  moveHistogramRow,
   newHistogramColumns,
   type Column,
   type HistogramColumns,
@@ -65,4 +66,22 @@ export function completeFloats(c: Column, from: number, withSt: boolean): void {
   if (c.kind === null) return;
   c.kind.fill(KIND.float, from, c.n);
   appendEmptyRows(c.h!, c.n - c.h!.n);
+}
+
+/** Puts sample `from` where sample `to` was. */
+export function moveSample(c: Column, to: number, from: number): void {
+  if (to === from) return;
+  c.t[to] = c.t[from]!;
+  c.bits[2 * to] = c.bits[2 * from]!;
+  c.bits[2 * to + 1] = c.bits[2 * from + 1]!;
+  if (c.st !== null) c.st[to] = c.st[from]!;
+  if (c.kind === null) return;
+  c.kind[to] = c.kind[from]!;
+  moveHistogramRow(c.h!, to, from);
+}
+
+/** Leaves the first n samples. */
+export function cutColumn(c: Column, n: number): void {
+  c.n = n;
+  if (c.h !== null) c.h.n = n;
 }

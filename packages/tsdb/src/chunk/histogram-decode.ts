@@ -9,7 +9,6 @@ import {
   SCHEMA_MAX,
   STALE_HIGH,
   STALE_LOW,
-  StorageError,
   growColumn,
   growHistogramParts,
   growHistogramRows,
@@ -34,8 +33,8 @@ const ZERO = 2;
 
 /**
  * Appends the first n samples of the histogram chunk in b[at..end) to the column: kind, histogram, t, st; v is 0. `at` is as ENCODING
- * says. Reset hints are as Prometheus' iterators give them: gauge, or unknown for the first sample and notReset for all others. Throws
- * StorageError EFORMAT when the bytes are too few for n samples, or the schema is unknown; the column is then as it was.
+ * says. Reset hints are as Prometheus' iterators give them: gauge, or unknown for the first sample and notReset for all others. Returns
+ * null, or what is wrong (too few bytes for n samples, an unknown schema): the column is then as it was.
  */
 export function decodeHistogram(
   b: Uint8Array,
@@ -44,13 +43,13 @@ export function decodeHistogram(
   n: number,
   encoding: number,
   into: Column,
-): void {
-  if (n <= 0) return;
+): string | null {
+  if (n <= 0) return null;
   const withSt = encoding === ENCODING.histogramSt || encoding === ENCODING.floatHistogramSt;
   const whole = encoding === ENCODING.histogram || encoding === ENCODING.histogramSt;
   const r = reader.at(b, 8 * (at + (withSt ? 3 : 1)));
   const endBit = 8 * end;
-  if (n * SAMPLE_MIN_BITS > endBit - r.p) throw tooShort(n);
+  if (n * SAMPLE_MIN_BITS > endBit - r.p) return TOO_SHORT;
   const from = into.n;
   growColumn(into, from + n);
   const h = needHistograms(into);
@@ -64,13 +63,14 @@ export function decodeHistogram(
     h.spans = spans;
     h.buckets = buckets;
     h.bounds = bounds;
-    throw wrong;
+    return wrong;
   }
   setHints(h, from, n, (b[at]! & RESET_HEADER.gauge) === RESET_HEADER.gauge);
   into.kind!.fill(whole ? KIND.histogram : KIND.floatHistogram, from, from + n);
   into.v.fill(0, from, from + n);
   into.n = from + n;
   h.n = into.n;
+  return null;
 }
 
 const reader: BitReader = new BitReader();
@@ -85,13 +85,13 @@ function decodeRows(
   whole: boolean,
   t: Float64Array,
   st: Float64Array | null,
-): StorageError | null {
+): string | null {
   const { spans, bounds } = h;
   const layout = readLayout(r, endBit, h, whole ? 1 : 64);
-  if (layout === null || r.p > endBit) return tooShort(n);
+  if (layout === null || r.p > endBit) return TOO_SHORT;
   const { schema } = layout;
   if (schema !== SCHEMA_CUSTOM && !(schema >= SCHEMA_READ_MIN && schema <= SCHEMA_READ_MAX))
-    return new StorageError('EFORMAT', `histogram chunk: unknown schema ${schema}`, false);
+    return `its schema ${schema} is not known`;
   const counts = whole ? wholeCounts : floatCounts;
   counts.begin(layout.positive + layout.negative);
   let time = 0;
@@ -108,20 +108,16 @@ function decodeRows(
     growHistogramParts(h, 0, layout.positive + layout.negative, 0);
     const stale = counts.read(r, h, row, i, layout);
     if (st !== null) st[row] = startTimes.read(r, i, time, previous);
-    if (r.p > endBit) return tooShort(n);
+    if (r.p > endBit) return TOO_SHORT;
     setRanges(h, row, stale ? NOTHING : layout, spans, bounds);
   }
   const reducible =
     schema <= SCHEMA_MAX ||
     reduceRows(h, from, n, schema, SCHEMA_MAX, spans, layout.positiveSpans, layout.negativeSpans);
-  return reducible
-    ? null
-    : new StorageError('EFORMAT', `histogram chunk: buckets of schema ${schema} out of order`, false);
+  return reducible ? null : `its buckets of schema ${schema} are out of order`;
 }
 
-function tooShort(n: number): StorageError {
-  return new StorageError('EFORMAT', `histogram chunk: it ends before its ${n} samples do`, false);
-}
+const TOO_SHORT = 'it ends before its samples do';
 
 /** What is left of a histogram by a staleness mark. */
 const NOTHING: Layout = {

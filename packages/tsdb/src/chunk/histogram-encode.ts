@@ -144,7 +144,8 @@ export class HistogramEncoder {
     const withSt = encoding === ENCODING.histogramSt || encoding === ENCODING.floatHistogramSt;
     const e = new HistogramEncoder(whole ? KIND.histogram : KIND.floatHistogram, withSt);
     clearColumn(scratch);
-    decodeHistogram(bytes, 0, length, count, encoding, scratch);
+    const wrong = decodeHistogram(bytes, 0, length, count, encoding, scratch);
+    if (wrong !== null) throw new StorageError('EFORMAT', `histogram chunk: ${wrong}`, false);
     if (count > 0) {
       e.#begin(bytes[0]! & RESET_HEADER.gauge, scratch.h!, 0, isStale(halvesOf(scratch.h!.sum), 0));
       e.#writeAll(scratch, null, null);

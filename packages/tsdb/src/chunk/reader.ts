@@ -1,4 +1,4 @@
-// The ChunkReader of memory arenas, for any thread: the hot path of queries. One series' chunks are decoded one after the other
+// The ChunkReader of memory and file arenas, for any thread: the hot path of queries. One series' chunks are decoded one after the other
 // straight into the column; only chunks that overlap go through a merge.
 import {
   ENCODING,
@@ -10,84 +10,235 @@ import {
   type Column,
   type Selection,
 } from '@munjigi/model';
+import type { Files } from '@munjigi/env';
 import { revokedError } from '../head/leases.ts';
-import { decodePlain } from './plain.ts';
+import { clearColumn, completeFloats, needStartTimes } from './column.ts';
+import { newFilePages, pageKey, type FilePages } from './file-pages.ts';
+import { decodeHistogram } from './histogram-decode.ts';
 import { dropDeleted, keepRange, mergeInto } from './merge.ts';
+import { decodePlain } from './plain.ts';
+import { STORED_EXTRA_BYTES, headChunkExtent, isHeadChunk, readStored, storedBytes } from './stored.ts';
 import { decodeXor } from './xor-decode.ts';
+import { decodeXor2, hasStartTimes } from './xor2-decode.ts';
 
-export function openChunkReader(): ChunkReader {
-  const scratch = newColumn(256);
-  /** The selection that `pages` are the arenas of. */
-  let of: Selection | null = null;
-  let pages: Uint8Array[] = [];
+/** Enough for the chunks that a query of a few thousand series needs at a time. */
+const CACHE_BYTES: number = 64 * 1024 * 1024;
+/** Chunks that begin so near a page's end are taken to reach into the next. */
+const USUAL_CHUNK_BYTES = 1024;
 
-  function use(s: Selection): void {
-    if (of === s) return;
-    pages = s.arenas.map((arena) => {
-      if (arena.kind === 'memory') return new Uint8Array(arena.buffer);
-      throw new StorageError('EFORMAT', `${arena.path}: chunks in files cannot be read yet`, false);
-    });
-    of = s;
-  }
-
-  return {
-    async load(s): Promise<void> {
-      use(s);
-    },
-    series(s, i, mint, maxt, into): void {
-      use(s);
-      const c = s.chunks;
-      const end = s.first[i + 1]!;
-      into.n = 0;
-      let overlapped = false;
-      for (let k = s.first[i]!; k < end; k++) {
-        if (c.maxt[k]! < mint || c.mint[k]! > maxt) continue;
-        if (into.n > 0 && c.mint[k]! <= into.t[into.n - 1]!) {
-          overlapped = true;
-          break;
-        }
-        decodeChunk(c, k, pages, into);
-      }
-      if (overlapped) mergeSeries(s, i, mint, maxt, into, scratch, pages);
-      keepRange(into, mint, maxt);
-      if (s.deleted !== null) dropDeleted(into, s.deleted, i);
-      if (s.lease !== undefined && Atomics.load(new Int32Array(s.lease), 0) !== 0) {
-        into.n = 0;
-        throw revokedError(0);
-      }
-    },
-  };
+export interface ChunkReaderOptions {
+  /** How much of files is kept in memory. */
+  readonly cacheBytes?: number;
 }
 
-/** Appends chunk k's samples to the column. */
-function decodeChunk(c: ChunkTable, k: number, pages: readonly Uint8Array[], into: Column): void {
-  const n = c.samples[k]!;
-  const encoding = c.encoding[k]!;
-  const page = pages[c.arena[k]!]!;
-  if (into.t.length < into.n + n) growColumn(into, into.n + n);
-  if (encoding === ENCODING.xor) {
+/** Without `files`, arenas in files cannot be read. Everything that a file gives is checked by its checksum. */
+export function openChunkReader(files?: Files, o: ChunkReaderOptions = {}): ChunkReader {
+  return new Reader(files === undefined ? null : newFilePages(files, o.cacheBytes ?? CACHE_BYTES));
+}
+
+class Reader implements ChunkReader {
+  readonly #files: FilePages | null;
+  readonly #scratch: Column = newColumn(256);
+  #sources: Uint16Array = new Uint16Array(0);
+  /** What `#pages` and `#fileOf` are made of. */
+  #arenas: Selection['arenas'] | null = null;
+  #generation = -1;
+  /** Memory arenas; null: a file. */
+  #pages: (Uint8Array | null)[] = [];
+  #fileOf: number[] = [];
+
+  constructor(files: FilePages | null) {
+    this.#files = files;
+  }
+
+  async load(s: Selection, from: number, to: number): Promise<void> {
+    this.#use(s);
+    if (this.#files === null || !this.#pages.includes(null)) return;
+    const c = s.chunks;
+    const keys: number[] = [];
+    for (let k = s.first[from]!; k < s.first[to]!; k++) {
+      const arena = c.arena[k]!;
+      if (this.#pages[arena] !== null) continue;
+      const key = pageKey(this.#fileOf[arena]!, c.offset[k]!);
+      const last = pageKey(this.#fileOf[arena]!, c.offset[k]! + Math.max(c.bytes[k]!, USUAL_CHUNK_BYTES));
+      if (keys.at(-1) !== key) keys.push(key);
+      if (last !== key) keys.push(last);
+    }
+    this.#files.load(Float64Array.from(keys));
+  }
+
+  series(s: Selection, i: number, mint: number, maxt: number, into: Column): void {
+    this.#use(s);
+    const c = s.chunks;
+    const end = s.first[i + 1]!;
+    const deleted = s.deleted !== null && s.deleted.first[i + 1]! > s.deleted.first[i]! ? s.deleted : null;
+    clearColumn(into);
+    let overlapped = false;
+    for (let k = s.first[i]!; k < end; k++) {
+      if (c.maxt[k]! < mint || c.mint[k]! > maxt) continue;
+      if (into.n > 0 && c.mint[k]! <= into.t[into.n - 1]!) {
+        overlapped = true;
+        break;
+      }
+      const from = into.n;
+      this.#decode(s, k, into);
+      if (deleted !== null) dropDeleted(into, from, deleted, i, c.source[k]!);
+    }
+    if (overlapped) this.#merge(s, i, mint, maxt, into);
+    keepRange(into, mint, maxt);
+    if (s.lease !== undefined && Atomics.load(new Int32Array(s.lease), 0) !== 0) {
+      into.n = 0;
+      throw revokedError(0);
+    }
+  }
+
+  #use(s: Selection): void {
+    if (this.#arenas === s.arenas && (this.#files === null || this.#files.generation() === this.#generation))
+      return;
+    this.#pages = s.arenas.map((arena) => (arena.kind === 'memory' ? new Uint8Array(arena.buffer) : null));
+    this.#fileOf = s.arenas.map((arena) =>
+      arena.kind === 'file' ? (this.#files?.fileOf(arena.path) ?? 0) : 0,
+    );
+    this.#generation = this.#files?.generation() ?? 0;
+    this.#arenas = s.arenas;
+  }
+
+  /** Appends chunk k's samples to the column. */
+  #decode(s: Selection, k: number, into: Column): void {
+    const c = s.chunks;
+    const page = this.#pages[c.arena[k]!]!;
+    const encoding = c.encoding[k]!;
+    if (page === null) {
+      this.#decodeFile(s, k, into);
+      return;
+    }
+    if (encoding !== ENCODING.xor) {
+      decodeMemory(c, k, page, into);
+      return;
+    }
+    const n = c.samples[k]!;
+    if (into.t.length < into.n + n) growColumn(into, into.n + n);
     decodeXor(page, c.offset[k]!, n, into.t, into.bits, into.n);
     into.n += n;
-  } else if (encoding === ENCODING.plain) into.n += decodePlain(page, c.offset[k]!, n, into);
-  else throw new StorageError('EFORMAT', `chunk encoding ${encoding} cannot be read yet`, false);
-}
+    if (into.st !== null || into.kind !== null) completeFloats(into, into.n - n, false);
+  }
 
-function mergeSeries(
-  s: Selection,
-  i: number,
-  mint: number,
-  maxt: number,
-  into: Column,
-  scratch: Column,
-  pages: readonly Uint8Array[],
-): void {
-  const c = s.chunks;
-  let sources = new Uint16Array(0);
-  into.n = 0;
-  for (let k = s.first[i]!; k < s.first[i + 1]!; k++) {
-    if (c.maxt[k]! < mint || c.mint[k]! > maxt) continue;
-    scratch.n = 0;
-    decodeChunk(c, k, pages, scratch);
-    sources = mergeInto(into, sources, scratch, c.source[k]!);
+  #decodeFile(s: Selection, k: number, into: Column): void {
+    const path = pathOf(s, k);
+    const offset = s.chunks.offset[k]!;
+    if (this.#files === null)
+      throw new StorageError('EFORMAT', `${path}: this reader was opened without files`, false);
+    const file = this.#fileOf[s.chunks.arena[k]!]!;
+    // A page may have been read while this file was being written: what looks wrong is read again.
+    const wrong =
+      decodeFileChunk(this.#files, file, s.chunks, k, into) &&
+      (this.#files.forget(file, Math.max(0, offset - 64), 64 + STORED_EXTRA_BYTES + s.chunks.bytes[k]!),
+      decodeFileChunk(this.#files, file, s.chunks, k, into));
+    if (wrong !== null)
+      throw new StorageError('EFORMAT', `${path}: chunk at byte ${offset}: ${wrong}`, false);
+  }
+
+  #merge(s: Selection, i: number, mint: number, maxt: number, into: Column): void {
+    const c = s.chunks;
+    const scratch = this.#scratch;
+    clearColumn(into);
+    for (let k = s.first[i]!; k < s.first[i + 1]!; k++) {
+      if (c.maxt[k]! < mint || c.mint[k]! > maxt) continue;
+      clearColumn(scratch);
+      this.#decode(s, k, scratch);
+      if (s.deleted !== null) dropDeleted(scratch, 0, s.deleted, i, c.source[k]!);
+      this.#sources = mergeInto(into, this.#sources, scratch, c.source[k]!);
+    }
   }
 }
+
+function pathOf(s: Selection, k: number): string {
+  const arena = s.arenas[s.chunks.arena[k]!]!;
+  return arena.kind === 'file' ? arena.path : `memory arena ${arena.id}`;
+}
+
+function decodeMemory(c: ChunkTable, k: number, page: Uint8Array, into: Column): void {
+  const at = c.offset[k]!;
+  const n = c.samples[k]!;
+  if (c.encoding[k] === ENCODING.plain) {
+    growColumn(into, into.n + n);
+    const from = into.n;
+    into.n += decodePlain(page, at, n, into);
+    completeFloats(into, from, false);
+    return;
+  }
+  const wrong =
+    c.encoding[k] === ENCODING.stored
+      ? decodeStored(page, at, page.length, into)
+      : decodeData(page, at, at + c.bytes[k]!, n, c.encoding[k]!, into);
+  if (wrong !== null) throw new StorageError('EFORMAT', `chunk at byte ${at} of memory: ${wrong}`, false);
+}
+
+/** Null, or what is wrong; the column is then as it was. */
+function decodeFileChunk(
+  files: FilePages,
+  file: number,
+  c: ChunkTable,
+  k: number,
+  into: Column,
+): string | null {
+  const offset = c.offset[k]!;
+  if (c.encoding[k] === ENCODING.stored) {
+    const head = files.view(file, offset, STORED_EXTRA_BYTES);
+    const size = storedBytes(head.b, head.from, head.from + head.length);
+    if (size < 0) return 'it has a length that cannot be';
+    if (size === 0) return 'the file ends before it does';
+    const all = files.view(file, offset, size);
+    return decodeStored(all.b, all.from, all.from + all.length, into);
+  }
+  const extent = headChunkExtent(c.encoding[k]!, offset, c.bytes[k]!);
+  if (extent.from < 0) return 'it begins before the file does';
+  const { b, from, length } = files.view(file, extent.from, extent.to - extent.from);
+  if (length < extent.to - extent.from) return 'the file ends before it does';
+  if (!isHeadChunk(b, from, from + length)) return 'it does not have its checksum';
+  const at = from + offset - extent.from;
+  return decodeData(b, at, at + c.bytes[k]!, c.samples[k]!, c.encoding[k]!, into);
+}
+
+function decodeStored(b: Uint8Array, at: number, end: number, into: Column): string | null {
+  const place = readStored(b, at, end);
+  if (typeof place === 'string') return place;
+  return decodeData(b, place.dataAt, place.dataEnd, place.samples, place.encoding, into);
+}
+
+/** Decodes b[at..end) of any encoding of files. */
+function decodeData(
+  b: Uint8Array,
+  at: number,
+  end: number,
+  n: number,
+  encoding: number,
+  into: Column,
+): string | null {
+  switch (encoding) {
+    case ENCODING.xor: {
+      growColumn(into, into.n + n);
+      if (decodeXor(b, at, n, into.t, into.bits, into.n) > 8 * end) return TOO_SHORT;
+      into.n += n;
+      completeFloats(into, into.n - n, false);
+      return null;
+    }
+    case ENCODING.xor2: {
+      growColumn(into, into.n + n);
+      const st = hasStartTimes(b, at) ? needStartTimes(into) : into.st;
+      if (decodeXor2(b, at, n, into.t, into.bits, st, into.n) > 8 * end) return TOO_SHORT;
+      into.n += n;
+      completeFloats(into, into.n - n, true);
+      return null;
+    }
+    case ENCODING.histogram:
+    case ENCODING.floatHistogram:
+    case ENCODING.histogramSt:
+    case ENCODING.floatHistogramSt:
+      return decodeHistogram(b, at, end, n, encoding, into);
+    default:
+      return `its encoding ${encoding} is not known`;
+  }
+}
+
+const TOO_SHORT = 'it ends before its samples do';

@@ -1,6 +1,6 @@
 // Start timestamps in chunks: a header byte (bit 7: the first sample has one; bits 0-6: the sample from which on each has one) and, behind a
 // sample's other fields, how far its start lies before the previous sample's time. The same in XOR2 and in histogram chunks.
-import { BitReader, putBits, putVarbit } from './bits.ts';
+import { putBits, putVarbit, type BitReader } from './bits.ts';
 import { putVarint } from '../wal/bytes.ts';
 
 /** From this sample on every one has its start time said: the header has no room for a later number. */

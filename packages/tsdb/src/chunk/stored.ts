@@ -77,15 +77,13 @@ export function storedBytes(b: Uint8Array, at: number, end: number): number {
 /** The chunk at byte `at` of b[..end), its sum checked; a text says what is wrong. */
 export function readStored(b: Uint8Array, at: number, end: number): StoredPlace | string {
   const size = storedBytes(b, at, end);
-  if (size < 0) return 'the chunk has a length that cannot be';
-  if (size === 0 || at + size > end) return 'the chunk ends behind the end of the file';
+  if (size < 0) return 'it has a length that cannot be';
+  if (size === 0 || at + size > end) return 'the file ends before it does';
   let q = at;
   while (b[q]! >= 128) q++;
   const encodingAt = q + 1;
   const dataEnd = at + size - 4;
-  const sum =
-    ((b[dataEnd]! << 24) | (b[dataEnd + 1]! << 16) | (b[dataEnd + 2]! << 8) | b[dataEnd + 3]!) >>> 0;
-  if (crc32c(b, encodingAt, dataEnd) !== sum) return 'the chunk does not have its checksum';
+  if (crc32c(b, encodingAt, dataEnd) !== sumAt(b, dataEnd)) return 'it does not have its checksum';
   const encoding = b[encodingAt]!;
   return {
     encoding,
@@ -94,4 +92,31 @@ export function readStored(b: Uint8Array, at: number, end: number): StoredPlace 
     dataEnd,
     next: at + size,
   };
+}
+
+/** Series reference, first and last time, encoding: what stands before the length of a chunk in the head's chunk files. */
+const HEAD_CHUNK_BYTES = 25;
+
+/**
+ * Where the chunk that is addressed at `offset` of one of the head's chunk files begins and ends: series reference (8 bytes), first and
+ * last time (8 each), encoding, uvarint length, data, CRC-32C of all that.
+ */
+export function headChunkExtent(
+  encoding: number,
+  offset: number,
+  bytes: number,
+): { from: number; to: number } {
+  const length = chunkDataBytes(encoding, bytes);
+  let lengthBytes = 1;
+  for (let rest = length; rest >= 128; rest = Math.floor(rest / 128)) lengthBytes++;
+  return { from: offset + bytes - length - lengthBytes - HEAD_CHUNK_BYTES, to: offset + bytes + 4 };
+}
+
+/** Whether b[from..to) ends with its checksum. */
+export function isHeadChunk(b: Uint8Array, from: number, to: number): boolean {
+  return crc32c(b, from, to - 4) === sumAt(b, to - 4);
+}
+
+function sumAt(b: Uint8Array, at: number): number {
+  return ((b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!) >>> 0;
 }

@@ -129,7 +129,7 @@ export function resumeXor(b: Uint8Array, at: number, s: XorState, row: number, c
   s.count[row] = 0;
   s.bits[row] = 0;
   for (let i = 0; i < count; i++) appendXor(again, 0, s, row, t[i]!, bits[2 * i + HIGH]!, bits[2 * i + LOW]!);
-  return sameBytes(b, at, again, (s.bits[row]! + 7) >> 3);
+  return sameBytes(b, at, again, (s.bits[row] + 7) >> 3);
 }
 
 /** Whether b from `at` on begins with the first `length` bytes of `other`. */

@@ -7,6 +7,8 @@ import { putStartTime, type StState } from './start-time.ts';
 import { decodeXor2 } from './xor2-decode.ts';
 import { sameBytes, type XorState } from './xor-encode.ts';
 
+export { newStState, type StState } from './start-time.ts';
+
 /** One sample takes at most 219 bits behind the first (29 bytes), and one `putBits` touches 5 bytes. */
 export const XOR2_SAMPLE_MAX_BYTES = 36;
 
@@ -174,5 +176,5 @@ export function resumeXor2(
   s.bits[row] = 0;
   for (let i = 0; i < count; i++)
     appendXor2(again, 0, s, e, row, t[i]!, bits[2 * i + HIGH]!, bits[2 * i + LOW]!, st[i]!);
-  return sameBytes(b, at, again, (s.bits[row]! + 7) >> 3);
+  return sameBytes(b, at, again, (s.bits[row] + 7) >> 3);
 }
