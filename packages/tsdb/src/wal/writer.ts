@@ -197,6 +197,6 @@ export function newWalWriter(
 /** An operating error as the storage seam has it. */
 export function storageError(error: EnvError, what: string): StorageError {
   const full = error.code === 'ENOSPC';
-  const remedy = full ? ': free some space; nothing of the batch was taken and it may be sent again' : '';
+  const remedy = full ? ': free some space and try again; nothing of it was written' : '';
   return new StorageError(error.code, `cannot ${what}: ${error.message}${remedy}`, full);
 }
