@@ -1,6 +1,6 @@
 // Wrong bytes for every decoder of chunks: mutated chunks and random ones. They must say what is wrong or give wrong samples, in bounded
 // time and memory; throw nothing; and leave alone what the column held before.
-import { ENCODING, KIND, newColumn, type Column } from '@munjigi/model';
+import { ENCODING, KIND, newColumn, type Column, type HistogramColumns } from '@munjigi/model';
 import { clearColumn } from '../chunk/column.ts';
 import { decodeHistogram } from '../chunk/histogram-decode.ts';
 import { HistogramEncoder } from '../chunk/histogram-encode.ts';
@@ -67,12 +67,21 @@ function checkColumn(c: Column, bytes: number): void {
     throw new Error(`it took room for ${h.bucket.length} buckets`);
   for (let i = 1; i < c.n; i++) {
     if (c.kind![i] === KIND.float) throw new Error(`sample ${i} became a float`);
-    let length = 0;
-    for (let k = h.positiveSpanFirst[i]!; k < h.positiveSpanEnd[i]!; k++) length += h.spanLength[k]!;
-    for (let k = h.negativeSpanFirst[i]!; k < h.negativeSpanEnd[i]!; k++) length += h.spanLength[k]!;
-    if (length !== h.negativeEnd[i]! - h.positiveFirst[i]! || h.negativeEnd[i]! > h.buckets)
+    if (
+      bucketsOf(h, h.positiveSpanFirst[i]!, h.positiveSpanEnd[i]!) !==
+        h.positiveEnd[i]! - h.positiveFirst[i]! ||
+      bucketsOf(h, h.negativeSpanFirst[i]!, h.negativeSpanEnd[i]!) !==
+        h.negativeEnd[i]! - h.negativeFirst[i]! ||
+      h.negativeEnd[i]! > h.buckets
+    )
       throw new Error(`sample ${i} has other buckets than its spans say`);
   }
+}
+
+function bucketsOf(h: HistogramColumns, first: number, end: number): number {
+  let length = 0;
+  for (let k = first; k < end; k++) length += h.spanLength[k]!;
+  return length;
 }
 
 /** The frame of a chunk segment, with its checksum, whole or with a wrong byte. */
