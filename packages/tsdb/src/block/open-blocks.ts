@@ -88,6 +88,7 @@ export function newOpenBlocks(env: { files: Files; clock: Clock }, cacheBytes: n
       const held = open.get(ref.dir);
       if (held === undefined) return;
       held.users--;
+      if (held.users === 0) held.block.release();
       closeUnused();
     },
   };

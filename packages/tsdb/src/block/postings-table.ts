@@ -35,6 +35,8 @@ export interface PostingsEntry {
 
 export interface PostingsTable {
   prepare(): Steps<void>;
+  /** As of IndexSymbols. */
+  release(): void;
   /** In the order of bytes, without the empty one. */
   names(): string[];
   /** Undefined: no series has a label of that name. */
@@ -53,16 +55,19 @@ export function openPostingsTable(
   cache: BlockCache,
   owner: number,
 ): PostingsTable {
+  let held: Table | undefined;
   const found: PostingsEntry = { value: { b: new Uint8Array(0), from: 0, to: 0 }, postings: 0, next: 0 };
 
   function* load(): Steps<Table> {
     const table = version === 1 ? yield* sorted(file, section) : yield* scan(file, section);
     cache.put(owner, TABLE_KEY, table.value, table.bytes);
+    held = table.value;
     return table.value;
   }
 
   function known(): Table | undefined {
-    return cache.get(owner, TABLE_KEY) as Table | undefined;
+    held ??= cache.get(owner, TABLE_KEY) as Table | undefined;
+    return held;
   }
 
   function table(): Table {
@@ -110,6 +115,9 @@ export function openPostingsTable(
   return {
     *prepare(): Steps<void> {
       if (known() === undefined) yield* load();
+    },
+    release(): void {
+      held = undefined;
     },
     names: () => [...table().names.keys()].filter((name) => name !== ''),
     range: (name) => table().names.get(name),

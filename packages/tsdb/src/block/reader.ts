@@ -41,6 +41,8 @@ export interface Block {
   postings(name: string, value: string): Uint32Array;
   /** What is deleted: reads the file, which may have changed. */
   tombstones(): Tombstones;
+  /** What is not in the cache is given up; the block may be used again. */
+  release(): void;
   close(): void;
 }
 
@@ -101,6 +103,10 @@ export function openBlock(files: Files, dir: string, cache: BlockCache): Block {
       return place < 0 ? new Uint32Array(0) : index.postings(place);
     },
     tombstones,
+    release(): void {
+      index.symbols.release();
+      index.table.release();
+    },
     close: () => index.close(),
   };
 }

@@ -12,6 +12,8 @@ export interface IndexSymbols {
   readonly count: number;
   /** Makes the table ready, in steps; every other call does it at once where that is needed. */
   prepare(): Steps<void>;
+  /** From here on the table is the cache's alone; until then it stays, so that a small cache costs one scan a use. */
+  release(): void;
   /** Bytes of symbol n < count. */
   view(n: number): ByteView;
   /** -1: it is not there. */
@@ -29,6 +31,7 @@ export function openSymbols(
   const head = file.view(section, 8);
   const count = u32At(head.b, head.from + 4);
   const numbers = new Map<number, number>();
+  let held: Float64Array | undefined;
   /** The symbol that was read last, and the place behind it. */
   let last = -2;
   let next = 0;
@@ -46,11 +49,13 @@ export function openSymbols(
     if (s.place !== s.to) throw file.wrong(s.place, `${s.to - s.place} bytes behind the last symbol`);
     s.finish();
     cache.put(owner, PLACES_KEY, places, places.byteLength);
+    held = places;
     return places;
   }
 
   function known(): Float64Array | undefined {
-    return cache.get(owner, PLACES_KEY) as Float64Array | undefined;
+    held ??= cache.get(owner, PLACES_KEY) as Float64Array | undefined;
+    return held;
   }
 
   function places(): Float64Array {
@@ -93,6 +98,10 @@ export function openSymbols(
     count,
     *prepare(): Steps<void> {
       if (known() === undefined) yield* scan();
+    },
+    release(): void {
+      held = undefined;
+      numbers.clear();
     },
     view,
     find(text): number {
