@@ -1,5 +1,13 @@
 import { simWorld, type SimWorld } from '@munjigi/env/sim';
-import { FAULT, StorageError, labelsFromObject, type Labels } from '@munjigi/model';
+import {
+  FAULT,
+  KIND,
+  StorageError,
+  appendEmptyRows,
+  labelsFromObject,
+  newHistogramColumns,
+  type Labels,
+} from '@munjigi/model';
 import { expect, test } from 'vitest';
 import { openHead, openMemoryHead, type Head, type HeadOptions } from '../index.ts';
 import { NAMED, metric, query, using, write, type Row } from '../testing/store.ts';
@@ -77,14 +85,19 @@ test('the limit of series refuses new ones and keeps the known', async () => {
   expect(head.stats().series).toBe(2);
 });
 
-test('histograms are refused at their place in the batch', async () => {
+test('bad histograms are refused at their place in the batch', async () => {
   const head = openMemoryHead(simWorld(1).env);
   const appender = head.appender();
   const ref = appender.series(labelsFromObject(M));
   appender.floats(Float64Array.of(ref), Float64Array.of(1), Float64Array.of(1), null, 1);
-  appender.histogram(ref, 2, {} as never);
+  const h = newHistogramColumns(1);
+  appendEmptyRows(h, 1);
+  h.schema[0] = 99;
+  appender.histogram(ref, 2, KIND.histogram, h, 0);
+  h.schema[0] = 0;
+  appender.histogram(ref, 2, KIND.float, h, 0);
   appender.floats(Float64Array.of(ref), Float64Array.of(3), Float64Array.of(1), null, 1);
-  expect([...(await appender.commit()).faults]).toEqual([0, FAULT.unsupported, 0]);
+  expect([...(await appender.commit()).faults]).toEqual([0, FAULT.bad_histogram, FAULT.unsupported, 0]);
 });
 
 test('a rolled back batch leaves nothing to see, and its series can be written later', async () => {

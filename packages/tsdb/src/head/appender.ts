@@ -2,37 +2,47 @@
 import {
   FAULT,
   FAULT_TEXT,
+  KIND,
   StorageError,
+  validateHistogram,
   type Appender,
   type CommitResult,
+  type HistogramColumns,
   type Labels,
   type SeriesRef,
 } from '@munjigi/model';
-import { clearBatch, countFaults, growBatch, judge, newBatch, undoJudging, type Batch } from './batch.ts';
-import { appendSample } from './chunk-table.ts';
+import { LATE, clearBatch, newBatch, offerFloats, offerHistogram, type Batch } from './batch.ts';
+import {
+  collectExtras,
+  newRecords,
+  putBatch,
+  unmark,
+  type BatchExtras,
+  type Records,
+} from './batch-records.ts';
+import { countFaults, judge, undoJudging } from './judge.ts';
+import { appendFloat, appendHistogram, histogramMaxBytes } from './open-chunk.ts';
+import { publishOutOfOrder } from './ooo.ts';
 import { addPostings } from './postings.ts';
 import {
-  LOGGED,
   MAX_LABELS,
   PUBLISHED,
   addRow,
   findRow,
   hashSymbols,
   judgeLabels,
-  metricNameOf,
   refOf,
-  rowOf,
   symbolsOf,
 } from './series.ts';
-import type { HeadState } from './state.ts';
-import { MAX_SLOT_UNITS } from '../chunk/slots.ts';
-import { newByteWriter, type ByteWriter } from '../wal/bytes.ts';
-import { RECORD, beginRecord, putMetadata, putSamples, putSeries } from '../wal/record.ts';
+import type { HeadState, LogPosition } from './state.ts';
+import { MAX_SLOT_UNITS, SMALL_SLOT_UNITS, UNIT_BYTES } from '../chunk/slots.ts';
 
 /** Where commits go: a log, or nowhere (a head in memory only). */
 export interface Log {
   /** Writes the records or throws StorageError with nothing written. `maxt` is the newest time in them. */
-  write(w: ByteWriter, ends: readonly number[], maxt: number): void;
+  write(r: Records, maxt: number): void;
+  /** Where the next record begins. */
+  position(): LogPosition;
   /** Resolves when what was written so far is as durable as a commit promises. Null: it is already. */
   durable(): Promise<void> | null;
 }
@@ -50,7 +60,7 @@ const POOLED_SAMPLES = 65_536;
 /** Makes appenders that share buffers. */
 export function newAppenders(writer: Writer): () => Appender {
   const pool: Batch[] = [];
-  const records = newByteWriter(64 * 1024);
+  const records = newRecords();
   const symbols = new Uint32Array(2 * MAX_LABELS);
 
   function giveBack(batch: Batch): void {
@@ -69,25 +79,16 @@ export function newAppenders(writer: Writer): () => Appender {
       return batch;
     }
 
-    function offer(ref: number, t: number): void {
-      growBatch(batch, 1);
-      batch.ref[batch.n] = ref;
-      batch.t[batch.n] = t;
-      batch.n++;
-    }
-
     return {
       series: (labels) => findOrCreate(state, batch, symbols, labels),
-      floats(refs, t, v, _st, n): void {
-        growBatch(batch, n);
-        batch.ref.set(refs.subarray(0, n), batch.n);
-        batch.t.set(t.subarray(0, n), batch.n);
-        batch.v.set(v.subarray(0, n), batch.n);
-        batch.n += n;
-      },
-      histogram(_ref, t_ms): void {
-        batch.early.set(batch.n, FAULT.unsupported);
-        offer(0, t_ms);
+      find: (labels) => find(state, symbols, labels),
+      floats: (refs, t, v, st, n) => offerFloats(batch, refs, t, v, st, n),
+      histogram(ref, t_ms, kind, h, row, st_ms = 0): void {
+        let fault: number = FAULT.none;
+        if (kind !== KIND.histogram && kind !== KIND.floatHistogram) fault = FAULT.unsupported;
+        else if (validateHistogram(h, row, kind) !== null) fault = FAULT.bad_histogram;
+        else if (histogramMaxBytes(h, row) > MAX_SLOT_UNITS * UNIT_BYTES) fault = FAULT.unsupported;
+        offerHistogram(batch, ref, t_ms, kind, h, row, st_ms, fault);
       },
       exemplar(ref, e): void {
         batch.exemplars.push({ ref, e });
@@ -104,14 +105,18 @@ export function newAppenders(writer: Writer): () => Appender {
   };
 }
 
+function find(state: HeadState, symbols: Uint32Array, labels: Labels): SeriesRef {
+  if (labels.length > symbols.length || !symbolsOf(state.symbols, labels, symbols, false)) return 0;
+  const row = findRow(state.series, symbols, labels.length, hashSymbols(symbols, 0, labels.length));
+  return row === 0 ? 0 : refOf(state.series, row);
+}
+
 function findOrCreate(state: HeadState, batch: Batch, symbols: Uint32Array, labels: Labels): SeriesRef {
   const fault = judgeLabels(labels);
   if (fault !== FAULT.none) return refuse(state, batch, fault);
   const s = state.series;
-  if (symbolsOf(state.symbols, labels, symbols, false)) {
-    const row = findRow(s, symbols, labels.length, hashSymbols(symbols, 0, labels.length));
-    if (row !== 0) return refOf(s, row);
-  }
+  const known = find(state, symbols, labels);
+  if (known !== 0) return known;
   if (state.maxSeries > 0 && s.live >= state.maxSeries) return refuse(state, batch, FAULT.limit);
   if (!symbolsOf(state.symbols, labels, symbols, true)) return refuse(state, batch, FAULT.bad_labels);
   const hash = hashSymbols(symbols, 0, labels.length);
@@ -131,7 +136,7 @@ function refuse(state: HeadState, batch: Batch, fault: number): SeriesRef {
 async function commit(
   writer: Writer,
   batch: Batch,
-  records: ByteWriter,
+  records: Records,
   giveBack: (b: Batch) => void,
 ): Promise<CommitResult> {
   const { state, log } = writer;
@@ -142,15 +147,25 @@ async function commit(
   }
   const result = judge(state, batch);
   countFaults(state, result.faults);
-  try {
-    writeRecords(state, log, batch, records);
-  } catch (error) {
-    undoJudging(state, batch);
-    giveBack(batch);
-    throw error;
+  const extras = collectExtras(state, batch);
+  let end: LogPosition | null = null;
+  if (log !== null && putBatch(state, batch, extras, records)) {
+    try {
+      log.write(records, batch.maxt);
+    } catch (error) {
+      unmark(state, extras);
+      undoJudging(state, batch);
+      giveBack(batch);
+      throw error;
+    }
+    end = log.position();
   }
+  for (const { row, number } of extras.metadata) state.series.metadata[row] = number;
   state.counters.commits++;
-  const { ticket, visible } = state.turns.enqueue(() => publish(state, batch));
+  const { ticket, visible } = state.turns.enqueue(() => {
+    publish(state, batch, extras);
+    if (end !== null) Object.assign(state.visibleTo, end);
+  });
   const durable = log?.durable() ?? null;
   if (durable !== null) {
     try {
@@ -170,7 +185,11 @@ async function commit(
 /** Whether chunk memory could run out while the batch is published: then nothing may be promised. */
 function outOfMemory(state: HeadState, batch: Batch): StorageError | null {
   const { slots } = state;
-  if (slots.roomUnits() + slots.freeUnits() / 4 >= 2 * MAX_SLOT_UNITS * batch.n) return null;
+  let units = 2 * SMALL_SLOT_UNITS * batch.n;
+  // A chunk that is coded anew may hold ten samples of the size of the largest.
+  for (let i = 0; i < batch.h.n; i++)
+    units += 2 * Math.min(MAX_SLOT_UNITS, 64 + Math.ceil((12 * histogramMaxBytes(batch.h, i)) / UNIT_BYTES));
+  if (slots.roomUnits() + slots.freeUnits() / 4 >= units) return null;
   return new StorageError(
     'ENOMEM',
     'chunk memory is used up: shorten the retention, drop series, or raise the limit of pages',
@@ -178,87 +197,77 @@ function outOfMemory(state: HeadState, batch: Batch): StorageError | null {
   );
 }
 
-function writeRecords(state: HeadState, log: Log | null, batch: Batch, w: ByteWriter): void {
-  const s = state.series;
-  const fresh: number[] = [];
-  const touch = (row: number): void => {
-    if ((s.flags[row]! & LOGGED) !== 0) return;
-    s.flags[row]! |= LOGGED;
-    fresh.push(row);
-  };
-  for (let i = 0; i < batch.taken; i++) touch(batch.row[i]!);
-  const changed = changedMetadata(state, batch);
-  for (const { row } of changed) touch(row);
-  if (log !== null && (batch.taken > 0 || changed.length > 0)) {
-    w.n = 0;
-    const ends: number[] = [];
-    if (fresh.length > 0) {
-      beginRecord(w, RECORD.series);
-      for (const row of fresh) putSeriesRow(state, w, row);
-      ends.push(w.n);
-    }
-    if (changed.length > 0) {
-      beginRecord(w, RECORD.metadata);
-      for (const { row, number } of changed) putMetadata(w, s.walRef[row]!, state.metadata.entry(number));
-      ends.push(w.n);
-    }
-    if (batch.taken > 0) {
-      putSamples(w, batch.wal, batch.taken);
-      ends.push(w.n);
-    }
-    try {
-      log.write(w, ends, batch.maxt);
-    } catch (error) {
-      for (const row of fresh) s.flags[row]! &= ~LOGGED;
-      throw error;
-    }
-  }
-  for (const { row, number } of changed) s.metadata[row] = number;
-}
-
-export function putSeriesRow(state: HeadState, w: ByteWriter, row: number): void {
-  const s = state.series;
-  const { symbols } = state;
-  const at = s.labelsAt[row]!;
-  putSeries(w, s.walRef[row]!, 2 * s.labelCount[row]!, {
-    length: (i) => symbols.byteLength(s.labels.words[at + i]!),
-    copy: (i, b, to) => symbols.copy(s.labels.words[at + i]!, b, to),
-  });
-}
-
-function changedMetadata(state: HeadState, batch: Batch): { row: number; number: number }[] {
-  const changed: { row: number; number: number }[] = [];
-  for (const { ref, m } of batch.metadata) {
-    const row = rowOf(state.series, ref);
-    if (row === 0) continue;
-    const number = state.metadata.intern(metricNameOf(state.series, state.symbols, row), m);
-    if (number !== 0 && number !== state.series.metadata[row]) changed.push({ row, number });
-  }
-  return changed;
-}
-
 /** Makes a logged batch visible, whole: nothing here yields. */
-function publish(state: HeadState, batch: Batch): void {
-  const { row: rows, wal } = batch;
-  for (let i = 0; i < batch.taken; i++)
-    publishSample(state, rows[i]!, wal.t[i]!, wal.value[2 * i]!, wal.value[2 * i + 1]!);
-  state.counters.appended += batch.taken;
-  for (const { ref, e } of batch.exemplars) {
-    const row = rowOf(state.series, ref);
-    if (row === 0) continue;
-    const t_ms = e.t_ms === 0 ? state.series.judgedT[row]! : e.t_ms;
-    state.exemplars.add(row, state.series.generation[row]!, { labels: e.labels, value: e.value, t_ms });
-    state.counters.exemplars++;
-  }
+function publish(state: HeadState, batch: Batch, extras: BatchExtras): void {
+  const { row: rows, wal, mode } = batch;
+  let late = 0;
+  let histograms = 0;
+  if (batch.simple)
+    for (let i = 0; i < batch.taken; i++)
+      publishFloat(state, rows[i]!, wal.t[i]!, wal.value[2 * i]!, wal.value[2 * i + 1]!, 0);
+  else
+    for (let i = 0; i < batch.taken; i++) {
+      const row = rows[i]!;
+      const kind = mode[i]! & 3;
+      const offer = batch.offer[i]!;
+      const st = batch.st === null ? 0 : batch.st[offer]!;
+      if (kind !== KIND.float) histograms++;
+      if ((mode[i]! & LATE) !== 0) {
+        late++;
+        publishLate(state, row, wal.t[i]!);
+      } else if (kind === KIND.float)
+        publishFloat(state, row, wal.t[i]!, wal.value[2 * i]!, wal.value[2 * i + 1]!, st);
+      else publishHistogram(state, row, wal.t[i]!, kind, batch.h, batch.from[offer]!, st);
+    }
+  state.counters.appended += batch.taken - histograms;
+  state.counters.appendedHistograms += histograms;
+  state.counters.appendedOutOfOrder += late;
+  for (const { row, e } of extras.exemplars)
+    if (state.exemplars.add(row, state.series.generation[row]!, e as never)) state.counters.exemplars++;
 }
 
-export function publishSample(state: HeadState, row: number, t: number, high: number, low: number): void {
+function showSeries(state: HeadState, row: number): void {
   const s = state.series;
-  if ((s.flags[row]! & PUBLISHED) === 0) {
-    s.flags[row]! |= PUBLISHED;
-    addPostings(state.postings, s.labels.words, s.labelsAt[row]!, 2 * s.labelCount[row]!, row);
-  }
-  appendSample(state, row, t, high, low);
+  if ((s.flags[row]! & PUBLISHED) !== 0) return;
+  s.flags[row]! |= PUBLISHED;
+  addPostings(state.postings, s.labels.words, s.labelsAt[row]!, 2 * s.labelCount[row]!, row);
+}
+
+function widen(state: HeadState, t: number): void {
   if (t > state.maxt) state.maxt = t;
   if (t < state.mint) state.mint = t;
+}
+
+export function publishFloat(
+  state: HeadState,
+  row: number,
+  t: number,
+  high: number,
+  low: number,
+  st: number,
+): void {
+  showSeries(state, row);
+  appendFloat(state, row, t, high, low, st);
+  widen(state, t);
+}
+
+export function publishHistogram(
+  state: HeadState,
+  row: number,
+  t: number,
+  kind: number,
+  h: HistogramColumns,
+  from: number,
+  st: number,
+): void {
+  showSeries(state, row);
+  appendHistogram(state, row, t, kind, h, from, st);
+  widen(state, t);
+}
+
+export function publishLate(state: HeadState, row: number, t: number): void {
+  showSeries(state, row);
+  publishOutOfOrder(state, row);
+  if (t > state.outOfOrderMaxt) state.outOfOrderMaxt = t;
+  if (t < state.outOfOrderMint) state.outOfOrderMint = t;
 }

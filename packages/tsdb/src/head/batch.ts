@@ -1,20 +1,20 @@
-// A batch: what one appender collected, and after judging what was taken of it.
+// A batch: what one appender collected, and after judging what was taken of it, in columns.
 import {
-  FAULT,
-  HIGH,
-  LOW,
-  type CommitResult,
+  appendHistogramRow,
+  clearHistograms,
+  newHistogramColumns,
   type Exemplar,
   type Fault,
+  type HistogramColumns,
   type Metadata,
 } from '@munjigi/model';
-import { oldestValid, type HeadState } from './state.ts';
-import { rowOf } from './series.ts';
-import { TIME_LIMIT_MS } from '../chunk/xor-encode.ts';
 import type { SampleColumns } from '../wal/record.ts';
 
 /** Samples of one batch; a writer with more cuts its batch. */
 const MAX_BATCH_SAMPLES: number = 2 ** 22;
+
+/** Bits of `mode`: KIND in the lowest two, and: */
+export const LATE = 4;
 
 export interface Batch {
   /** Offered. */
@@ -23,19 +23,34 @@ export interface Batch {
   t: Float64Array;
   v: Float64Array;
   bits: Uint32Array;
-  /** Faults known when offered (a histogram), by position. */
+  /** KIND, and the row in `h` of histograms. */
+  kind: Uint8Array;
+  from: Uint32Array;
+  h: HistogramColumns;
+  /** Start times in ms (0: none); null: there is none in the batch. */
+  st: Float64Array | null;
+  /** Faults known when offered (a bad histogram), by position. */
   early: Map<number, Fault>;
   metadata: { readonly ref: number; readonly m: Metadata }[];
   exemplars: { readonly ref: number; readonly e: Exemplar }[];
   refused: Uint32Array | null;
   created: number;
-  /** Taken and new: `taken` entries of row, and of wal (log reference, time, value). */
+  /** Taken and new: `taken` entries of what follows. */
   taken: number;
+  /** All of them are floats in order without start times. */
+  simple: boolean;
   row: Uint32Array;
+  mode: Uint8Array;
+  /** Which offer it was. */
+  offer: Uint32Array;
+  /** Log reference, time, value (of a histogram: its hash). */
   wal: SampleColumns;
+  /** Where the parts end: in a part no series has a float behind a histogram, or histograms of two kinds. Records keep kinds apart. */
+  parts: number[];
   /** What judging overwrote, to undo it. */
   oldT: Float64Array;
   oldValue: Uint32Array;
+  oldKind: Uint8Array;
   oldMaxt: number;
   maxt: number;
 }
@@ -49,16 +64,25 @@ export function newBatch(): Batch {
     t: new Float64Array(size),
     v,
     bits: new Uint32Array(v.buffer),
+    kind: new Uint8Array(size),
+    from: new Uint32Array(size),
+    h: newHistogramColumns(0),
+    st: null,
     early: new Map(),
     metadata: [],
     exemplars: [],
     refused: null,
     created: 0,
     taken: 0,
+    simple: true,
     row: new Uint32Array(size),
+    mode: new Uint8Array(size),
+    offer: new Uint32Array(size),
     wal: { ref: new Float64Array(size), t: new Float64Array(size), value: new Uint32Array(2 * size) },
+    parts: [],
     oldT: new Float64Array(size),
     oldValue: new Uint32Array(2 * size),
+    oldKind: new Uint8Array(size),
     oldMaxt: -Infinity,
     maxt: -Infinity,
   };
@@ -72,6 +96,8 @@ export function clearBatch(b: Batch): void {
   b.metadata = [];
   b.exemplars = [];
   b.refused = null;
+  b.st = null;
+  clearHistograms(b.h);
 }
 
 /** Makes room for `more` samples. */
@@ -81,104 +107,70 @@ export function growBatch(b: Batch, more: number): void {
     throw new RangeError(`a batch of more than ${MAX_BATCH_SAMPLES} samples: commit it in parts`);
   if (need <= b.t.length) return;
   const size = Math.max(need, 2 * b.t.length);
-  const ref = new Float64Array(size);
-  ref.set(b.ref);
-  b.ref = ref;
-  const t = new Float64Array(size);
-  t.set(b.t);
-  b.t = t;
-  const bits = new Uint32Array(2 * size);
-  bits.set(b.bits);
-  b.bits = bits;
-  b.v = new Float64Array(bits.buffer);
+  b.ref = grown(b.ref, new Float64Array(size));
+  b.t = grown(b.t, new Float64Array(size));
+  b.kind = grown(b.kind, new Uint8Array(size));
+  b.from = grown(b.from, new Uint32Array(size));
+  if (b.st !== null) b.st = grown(b.st, new Float64Array(size));
+  // Values as integers: StaleNaN's bits must survive.
+  b.bits = grown(b.bits, new Uint32Array(2 * size));
+  b.v = new Float64Array(b.bits.buffer as ArrayBuffer);
   b.row = new Uint32Array(size);
+  b.mode = new Uint8Array(size);
+  b.offer = new Uint32Array(size);
   b.wal = { ref: new Float64Array(size), t: new Float64Array(size), value: new Uint32Array(2 * size) };
   b.oldT = new Float64Array(size);
   b.oldValue = new Uint32Array(2 * size);
+  b.oldKind = new Uint8Array(size);
 }
 
-/**
- * Judges the samples one by one, as Prometheus does, against what was judged before (visible or not): the taken ones stand in the
- * batch afterwards and count as the newest of their series until `undoJudging`.
- */
-export function judge(state: HeadState, b: Batch): CommitResult {
-  const s = state.series;
-  const minValid = oldestValid(state);
-  const { ref, t, bits, row: rows, wal } = b;
-  let faults: Uint8Array | null = null;
-  let accepted = 0;
-  let taken = 0;
-  b.oldMaxt = state.judgedMaxt;
-  b.maxt = -Infinity;
-  for (let i = 0; i < b.n; i++) {
-    const time = t[i]!;
-    const row = rowOf(s, ref[i]!);
-    const high = bits[2 * i + HIGH]!;
-    const low = bits[2 * i + LOW]!;
-    let fault: Fault = FAULT.none;
-    if (row === 0) fault = b.early.get(i) ?? FAULT.stale_ref;
-    else if (!(time >= -TIME_LIMIT_MS && time <= TIME_LIMIT_MS) || time !== Math.floor(time))
-      fault = FAULT.unsupported;
-    else if (time < minValid) fault = FAULT.too_old;
-    else {
-      const newest = s.judgedT[row]!;
-      if (time <= newest) {
-        const same = s.judgedValue[2 * row] === high && s.judgedValue[2 * row + 1] === low;
-        if (time < newest) fault = FAULT.out_of_order;
-        else if (!same) fault = FAULT.duplicate;
-      } else {
-        b.oldT[taken] = newest;
-        b.oldValue[2 * taken] = s.judgedValue[2 * row]!;
-        b.oldValue[2 * taken + 1] = s.judgedValue[2 * row + 1]!;
-        s.judgedT[row] = time;
-        s.judgedValue[2 * row] = high;
-        s.judgedValue[2 * row + 1] = low;
-        rows[taken] = row;
-        wal.ref[taken] = s.walRef[row]!;
-        wal.t[taken] = time;
-        wal.value[2 * taken] = high;
-        wal.value[2 * taken + 1] = low;
-        taken++;
-        if (time > b.maxt) b.maxt = time;
-      }
-    }
-    if (fault === FAULT.none) accepted++;
-    else {
-      faults ??= new Uint8Array(b.n);
-      faults[i] = fault;
-    }
-  }
-  b.taken = taken;
-  if (b.maxt > state.judgedMaxt) state.judgedMaxt = b.maxt;
-  return {
-    accepted,
-    faults: faults ?? new Uint8Array(0),
-    refused: b.refused ?? new Uint32Array(0),
-    created: b.created,
-  };
+function grown<T extends { set(from: T): void }>(old: T, larger: T): T {
+  larger.set(old);
+  return larger;
 }
 
-/** As if the batch had never been judged. Only before any other batch is. */
-export function undoJudging(state: HeadState, b: Batch): void {
-  const s = state.series;
-  for (let i = b.taken - 1; i >= 0; i--) {
-    const row = b.row[i]!;
-    s.judgedT[row] = b.oldT[i]!;
-    s.judgedValue[2 * row] = b.oldValue[2 * i]!;
-    s.judgedValue[2 * row + 1] = b.oldValue[2 * i + 1]!;
-  }
-  state.judgedMaxt = b.oldMaxt;
-  b.taken = 0;
+/** n floats, as Appender.floats has them. */
+export function offerFloats(
+  b: Batch,
+  refs: Float64Array,
+  t: Float64Array,
+  v: Float64Array,
+  st: Float64Array | null,
+  n: number,
+): void {
+  growBatch(b, n);
+  b.ref.set(refs.subarray(0, n), b.n);
+  b.t.set(t.subarray(0, n), b.n);
+  b.v.set(v.subarray(0, n), b.n);
+  b.kind.fill(0, b.n, b.n + n);
+  if (st !== null) startTimesOf(b).set(st.subarray(0, n), b.n);
+  else b.st?.fill(0, b.n, b.n + n);
+  b.n += n;
 }
 
-export function countFaults(state: HeadState, faults: Uint8Array): void {
-  const c = state.counters;
-  for (const fault of faults) {
-    if (fault === FAULT.out_of_order) c.outOfOrder++;
-    else if (fault === FAULT.too_old) c.tooOld++;
-    else if (fault === FAULT.duplicate) c.duplicate++;
-    else if (fault === FAULT.stale_ref) c.staleRef++;
-    else if (fault === FAULT.limit) c.limited++;
-    else if (fault === FAULT.unsupported) c.unsupported++;
-  }
+/** A histogram; `fault` is why it is none. */
+export function offerHistogram(
+  b: Batch,
+  ref: number,
+  t: number,
+  kind: number,
+  h: HistogramColumns,
+  row: number,
+  st: number,
+  fault: Fault,
+): void {
+  growBatch(b, 1);
+  const i = b.n++;
+  b.ref[i] = ref;
+  b.t[i] = t;
+  b.kind[i] = kind;
+  if (st !== 0) startTimesOf(b);
+  if (b.st !== null) b.st[i] = st;
+  if (fault === 0) b.from[i] = appendHistogramRow(b.h, h, row);
+  else b.early.set(i, fault);
+}
+
+function startTimesOf(b: Batch): Float64Array {
+  b.st ??= new Float64Array(b.t.length);
+  return b.st;
 }

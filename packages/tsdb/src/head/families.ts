@@ -6,7 +6,7 @@ import { UNIT_BYTES } from '../chunk/slots.ts';
 import type { WalLog } from '../wal/log.ts';
 import type { Replayed } from '../wal/replay.ts';
 
-type Row = readonly [
+export type FamilyRow = readonly [
   name: string,
   type: MetricType,
   value: number,
@@ -22,7 +22,7 @@ export function headFamilies(
   const c = state.counters;
   const s = state.series;
   const float = { type: 'float' };
-  const rows: Row[] = [
+  const rows: FamilyRow[] = [
     ['prometheus_tsdb_head_series', 'gauge', s.live, 'Series in the head.'],
     ['prometheus_tsdb_head_series_created_total', 'counter', s.created, 'Series created in the head.'],
     ['prometheus_tsdb_head_series_removed_total', 'counter', s.removed, 'Series removed from the head.'],
@@ -47,13 +47,31 @@ export function headFamilies(
     ],
     ['prometheus_tsdb_head_samples_appended_total', 'counter', c.appended, 'Samples appended.', float],
     [
-      'prometheus_tsdb_out_of_order_samples_total',
+      'prometheus_tsdb_head_samples_appended_total',
       'counter',
-      c.outOfOrder,
-      'Samples refused: out of order.',
-      float,
+      c.appendedHistograms,
+      'Samples appended.',
+      { type: 'histogram' },
     ],
-    ['prometheus_tsdb_out_of_bound_samples_total', 'counter', c.tooOld, 'Samples refused: too old.', float],
+    [
+      'prometheus_tsdb_head_out_of_order_samples_appended_total',
+      'counter',
+      c.appendedOutOfOrder,
+      'Out-of-order samples appended.',
+    ],
+    ['prometheus_tsdb_out_of_order_samples_total', 'counter', c.outOfOrder, 'Samples refused: out of order.'],
+    [
+      'prometheus_tsdb_out_of_bound_samples_total',
+      'counter',
+      c.outOfBounds,
+      'Samples refused: before the range that the head takes.',
+    ],
+    [
+      'prometheus_tsdb_too_old_samples_total',
+      'counter',
+      c.tooOld,
+      'Samples refused: beyond the out-of-order window.',
+    ],
     [
       'munjigi_tsdb_duplicate_samples_total',
       'counter',
@@ -66,6 +84,12 @@ export function headFamilies(
       c.unsupported,
       'Samples refused: kind or time not supported.',
     ],
+    [
+      'munjigi_tsdb_invalid_histograms_total',
+      'counter',
+      c.badHistograms,
+      'Histograms refused: they contradict themselves.',
+    ],
     ['munjigi_tsdb_series_refused_total', 'counter', c.limited, 'New series refused.', { reason: 'limit' }],
     [
       'munjigi_tsdb_series_refused_total',
@@ -76,10 +100,55 @@ export function headFamilies(
     ],
     ['prometheus_tsdb_exemplar_exemplars_appended_total', 'counter', c.exemplars, 'Exemplars appended.'],
     [
+      'prometheus_tsdb_exemplar_out_of_order_exemplars_total',
+      'counter',
+      c.exemplarsOutOfOrder,
+      'Exemplars refused: out of order.',
+    ],
+    [
       'prometheus_tsdb_exemplar_exemplars_in_storage',
       'gauge',
       state.exemplars.count(),
       'Exemplars in the ring.',
+    ],
+    [
+      'prometheus_tsdb_exemplar_max_exemplars',
+      'gauge',
+      state.exemplars.limit(),
+      'Most exemplars that are kept.',
+    ],
+    ['prometheus_tsdb_mmap_chunks_total', 'counter', c.chunksFlushed, 'Closed chunks written to files.'],
+    [
+      'munjigi_tsdb_head_chunk_flush_failures_total',
+      'counter',
+      c.flushFailures,
+      'Times closed chunks could not be written to files.',
+    ],
+    [
+      'munjigi_tsdb_head_chunks_waiting',
+      'gauge',
+      state.chunks.waiting,
+      'Closed chunks that are not in files yet.',
+    ],
+    [
+      'prometheus_tsdb_mmap_chunk_corruptions_total',
+      'counter',
+      c.chunkFilesDamaged,
+      'Damaged places found in files of chunks.',
+    ],
+    ['munjigi_tsdb_head_tombstones', 'gauge', state.tombstones.count(), 'Deleted ranges in the head.'],
+    ['munjigi_tsdb_head_snapshots_total', 'counter', c.snapshots, 'Memory snapshots captured.'],
+    [
+      'munjigi_tsdb_head_snapshot_failures_total',
+      'counter',
+      c.snapshotFailures,
+      'Memory snapshots that could not be captured.',
+    ],
+    [
+      'munjigi_tsdb_head_out_of_order_series',
+      'gauge',
+      state.outOfOrder.size,
+      'Series with out-of-order samples in the head.',
     ],
     ['munjigi_tsdb_head_commits_total', 'counter', c.commits, 'Commits logged.'],
     [
@@ -133,6 +202,13 @@ export function headFamilies(
       ['prometheus_tsdb_head_min_time_seconds', 'gauge', state.mint / 1000, 'Oldest time in the head.'],
       ['prometheus_tsdb_head_max_time_seconds', 'gauge', state.maxt / 1000, 'Newest time in the head.'],
     );
+  if (state.outOfOrderMint <= state.outOfOrderMaxt)
+    rows.push([
+      'prometheus_tsdb_head_out_of_order_min_time',
+      'gauge',
+      state.outOfOrderMint,
+      'Oldest out-of-order time in the head, ms.',
+    ]);
   if (log !== null) {
     const w = log.writer;
     rows.push(
@@ -161,11 +237,11 @@ export function headFamilies(
       replayed.duration_ms / 1000,
       'How long the replay at start took.',
     ]);
-  return group(rows);
+  return metricFamilies(rows);
 }
 
 /** Rows of one name stand together. */
-function group(rows: readonly Row[]): MetricFamily[] {
+export function metricFamilies(rows: readonly FamilyRow[]): MetricFamily[] {
   const families = new Map<
     string,
     { name: string; help: string; type: MetricType; samples: MetricFamily['samples'][number][] }

@@ -9,6 +9,8 @@ export interface Lease {
   readonly opened_ms: number;
   /** One Int32: not 0 once revoked. */
   readonly flag: SharedArrayBuffer;
+  /** It may be open for long: it is not revoked (a block is cut from it). */
+  kept: boolean;
   close(): void;
   /** Throws StorageError when the lease was closed or revoked. */
   check(): void;
@@ -20,6 +22,8 @@ export interface Leases {
   revokedCount(): number;
   /** Slots that wait for leases. */
   retiredCount(): number;
+  /** Calls fn once no lease is open that is open now. */
+  whenUnseen(fn: () => void): void;
   retire(slot: number, units: number): void;
   /** Revokes leases opened before `oldest_ms`; they stop holding memory back at the next call. */
   revokeBefore(oldest_ms: number): void;
@@ -32,6 +36,8 @@ export function newLeases(slots: SlotPages, leaseMax_ms: number): Leases {
   let lastId = 0;
   let revoked = 0;
   let ring = newRing(1024);
+  /** In the order of their leases. */
+  let waiting: { readonly lease: number; readonly fn: () => void }[] = [];
 
   function oldestOpen(): number {
     // A Map keeps insertion order, and ids grow.
@@ -41,6 +47,11 @@ export function newLeases(slots: SlotPages, leaseMax_ms: number): Leases {
 
   function reclaim(): void {
     const oldest = oldestOpen();
+    if (waiting.length > 0) {
+      const ready = waiting.filter(({ lease }) => lease < oldest);
+      waiting = waiting.filter(({ lease }) => lease >= oldest);
+      for (const { fn } of ready) fn();
+    }
     while (ring.from < ring.to) {
       const i = ring.from % ring.slot.length;
       if (ring.lease[i]! >= oldest) return;
@@ -57,6 +68,7 @@ export function newLeases(slots: SlotPages, leaseMax_ms: number): Leases {
       let closed = false;
       const lease: Lease = {
         id,
+        kept: false,
         opened_ms: now_ms,
         flag,
         close(): void {
@@ -74,6 +86,10 @@ export function newLeases(slots: SlotPages, leaseMax_ms: number): Leases {
     openCount: () => open.size,
     revokedCount: () => revoked,
     retiredCount: () => ring.to - ring.from,
+    whenUnseen(fn): void {
+      if (open.size === 0) fn();
+      else waiting.push({ lease: lastId, fn });
+    },
     retire(slot, units): void {
       if (open.size === 0) {
         slots.free(slot, units);
@@ -87,7 +103,7 @@ export function newLeases(slots: SlotPages, leaseMax_ms: number): Leases {
     },
     revokeBefore(oldest_ms): void {
       for (const lease of open.values()) {
-        if (lease.opened_ms >= oldest_ms) continue;
+        if (lease.opened_ms >= oldest_ms || lease.kept) continue;
         Atomics.store(new Int32Array(lease.flag), 0, 1);
         open.delete(lease.id);
         revoked++;
@@ -111,7 +127,7 @@ interface Ring {
   from: number;
   to: number;
   slot: Uint32Array;
-  units: Uint8Array;
+  units: Uint16Array;
   lease: Float64Array;
 }
 
@@ -120,7 +136,7 @@ function newRing(size: number): Ring {
     from: 0,
     to: 0,
     slot: new Uint32Array(size),
-    units: new Uint8Array(size),
+    units: new Uint16Array(size),
     lease: new Float64Array(size),
   };
 }

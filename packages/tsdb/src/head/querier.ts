@@ -3,14 +3,14 @@ import {
   compareText,
   type ExemplarSeries,
   type LabelQuery,
+  type Labels,
   type Matcher,
   type MetricMetadata,
   type Querier,
   type SelectHints,
   type Selection,
 } from '@munjigi/model';
-import { buildSelection, captureRows, type Captured } from './capture.ts';
-import { overlaps } from './chunk-table.ts';
+import { buildSelection, captureRows, overlaps, type Captured, type CaptureOptions } from './capture.ts';
 import type { HeadState } from './state.ts';
 import type { Lease } from './leases.ts';
 import { compileTests, labelSymbol, matchRows, type Test } from './match.ts';
@@ -44,19 +44,32 @@ async function select(
 ): Promise<Selection> {
   lease.check();
   state.counters.selects++;
-  const slicer = newSlicer(state.clock, state.slice_ms);
   const tests = compileTests(matchers);
+  const withChunks = hints?.labelsOnly !== true;
+  return selectParts(state, lease, tests, { mint, maxt, withChunks, part: 'all' }, hints?.limit ?? 0);
+}
+
+/** A Selection of the chunks that `o` names; `lease` must stay open while it is read. */
+export async function selectParts(
+  state: HeadState,
+  lease: Lease,
+  tests: readonly Test[],
+  o: CaptureOptions,
+  limit: number,
+): Promise<Selection> {
+  const slicer = newSlicer(state.clock, state.slice_ms);
   const leave = await state.turns.share();
   try {
-    const { captured } = await matchAndCapture(state, tests, mint, maxt, hints?.labelsOnly !== true, slicer);
+    const captured = await matchAndCapture(state, tests, o, slicer);
     lease.check();
     // Symbols and chunk addresses are copied: only the symbol table must stay what it is until the order is known.
     return await buildSelection(
       captured,
       state.symbols,
-      state.slots.buffers,
-      hints?.limit ?? 0,
+      { buffers: state.slots.buffers, chunksDir: state.chunksDir },
+      limit,
       lease.flag,
+      state.tombstones.count() > 0 ? state.tombstones : null,
       slicer,
     );
   } finally {
@@ -68,17 +81,15 @@ async function select(
 async function matchAndCapture(
   state: HeadState,
   tests: readonly Test[],
-  mint: number,
-  maxt: number,
-  withChunks: boolean,
+  o: CaptureOptions,
   slicer: Slicer,
-): Promise<{ captured: Captured }> {
+): Promise<Captured> {
   const version = state.postings.version;
   let rows = await matchRows(state, tests, slicer);
   const end = await state.turns.capture();
   try {
     if (state.postings.version !== version) rows = await matchRows(state, tests, slicer);
-    return { captured: await captureRows(state, rows, mint, maxt, withChunks, slicer) };
+    return await captureRows(state, rows, o, slicer);
   } finally {
     end();
   }
@@ -98,7 +109,10 @@ async function rowsOf(state: HeadState, q: LabelQuery, slicer: Slicer): Promise<
 
 /** Whether the range takes in all that the head has, so that no series has to be looked at. */
 function coversAll(state: HeadState, q: LabelQuery): boolean {
-  return q.mint <= state.mint && q.maxt >= state.maxt;
+  return (
+    q.mint <= Math.min(state.mint, state.outOfOrderMint) &&
+    q.maxt >= Math.max(state.maxt, state.outOfOrderMaxt)
+  );
 }
 
 async function labelNames(state: HeadState, lease: Lease, q: LabelQuery): Promise<string[]> {
@@ -173,8 +187,16 @@ async function exemplars(
       for (const row of await matchRows(state, compileTests(selector), slicer)) rows.add(row);
     for (const [row, list] of state.exemplars.inRange(mint, maxt))
       if (rows.has(row)) out.push({ labels: labelsOfRow(state.series, state.symbols, row), exemplars: list });
-    return out;
+    return out.sort((a, b) => compareLabels(a.labels, b.labels));
   } finally {
     leave();
   }
+}
+
+function compareLabels(a: Labels, b: Labels): number {
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
+    const order = compareText(a[i]!, b[i]!);
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
 }

@@ -1,9 +1,19 @@
 // The head's series as columns: row r of every array belongs to series r. No object per series: a million series are about twenty
 // arrays. Row 0 is never used. What each column costs stands in the README.
-import { FAULT, METRIC_NAME, compareText, type Fault, type Labels, type SeriesRef } from '@munjigi/model';
+import {
+  ENCODING,
+  FAULT,
+  KIND,
+  METRIC_NAME,
+  compareText,
+  type Fault,
+  type Labels,
+  type SeriesRef,
+} from '@munjigi/model';
 import { NO_SYMBOL, type SymbolTable } from './symbol-table.ts';
 import { allocWords, freeWords, newWordPool, type WordPool } from './words.ts';
 import { newXorState, type XorState } from '../chunk/xor-encode.ts';
+import { newStState, type StState } from '../chunk/start-time.ts';
 import { NO_SLOT } from '../chunk/slots.ts';
 
 /** A SeriesRef is generation * ROWS + row: a reference to a series that is gone never hits the row's next tenant. */
@@ -19,6 +29,11 @@ export const LOGGED = 2;
 export const PUBLISHED = 4;
 /** Created since the last sweep: an appender may still hold it. */
 export const YOUNG = 8;
+/** It has out-of-order samples. */
+export const OUT_OF_ORDER = 16;
+
+/** Of `judgedKind`: any sample at that time counts as the same. */
+export const UNKNOWN_KIND = 3;
 
 export interface SeriesTable {
   /** Rows in use or free: [1, end). */
@@ -26,6 +41,8 @@ export interface SeriesTable {
   live: number;
   created: number;
   removed: number;
+  /** Told of a row when its series goes, before the row can be another's. */
+  onRemove: (row: number) => void;
   readonly labels: WordPool;
   labelsAt: Uint32Array;
   labelCount: Uint16Array;
@@ -36,12 +53,19 @@ export interface SeriesTable {
   walRef: Float64Array;
   /** Newest sample judged (maybe not visible yet), by which the next is judged: time, value halves. */
   judgedT: Float64Array;
+  /** Of a histogram: a hash of what it holds. */
   judgedValue: Uint32Array;
-  /** The open chunk: slot, its size in units, time of its first sample; `xor` has the rest. */
+  /** KIND of that sample; UNKNOWN_KIND: it is in a file and was not read again. */
+  judgedKind: Uint8Array;
+  /** The open chunk: slot, its size in units, ENCODING, time of its first sample; `xor` (and `st`, the histogram's encoder) has the rest. */
   openSlot: Uint32Array;
-  openUnits: Uint8Array;
+  openUnits: Uint16Array;
+  openEncoding: Uint8Array;
   openMint: Float64Array;
+  /** Of every encoding `t` is the time of the newest visible sample. */
   xor: XorState;
+  /** Start times of open XOR2 chunks; null until the first is opened. */
+  st: StState | null;
   /** Closed chunks, a chain through the chunk table. */
   oldest: Uint32Array;
   newest: Uint32Array;
@@ -60,6 +84,7 @@ export function newSeriesTable(): SeriesTable {
     live: 0,
     created: 0,
     removed: 0,
+    onRemove: () => undefined,
     labels: newWordPool(16 * 1024),
     labelsAt: new Uint32Array(rows),
     labelCount: new Uint16Array(rows),
@@ -69,10 +94,13 @@ export function newSeriesTable(): SeriesTable {
     walRef: new Float64Array(rows),
     judgedT: new Float64Array(rows),
     judgedValue: new Uint32Array(2 * rows),
+    judgedKind: new Uint8Array(rows),
     openSlot: new Uint32Array(rows),
-    openUnits: new Uint8Array(rows),
+    openUnits: new Uint16Array(rows),
+    openEncoding: new Uint8Array(rows),
     openMint: new Float64Array(rows),
     xor: newXorState(rows),
+    st: null,
     oldest: new Uint32Array(rows),
     newest: new Uint32Array(rows),
     metadata: new Uint32Array(rows),
@@ -162,8 +190,10 @@ export function addRow(
   s.flags[row] = LIVE | YOUNG;
   s.walRef[row] = walRef;
   s.judgedT[row] = -Infinity;
+  s.judgedKind[row] = KIND.float;
   s.openSlot[row] = NO_SLOT;
   s.openUnits[row] = 0;
+  s.openEncoding[row] = ENCODING.xor;
   s.xor.count[row] = 0;
   s.xor.bits[row] = 0;
   // Equal to judgedT exactly when every judged sample is visible.
@@ -180,6 +210,7 @@ export function addRow(
 
 /** Takes a series out of the table; its row is free for another one once `freeRow` is called. */
 export function removeRow(s: SeriesTable, row: number): void {
+  s.onRemove(row);
   removeSlot(s, row);
   s.flags[row] = 0;
   s.generation[row]!++;
@@ -210,7 +241,7 @@ export function metricNameOf(s: SeriesTable, table: SymbolTable, row: number): s
 /** Bytes of all columns, the hash index and the label words. */
 export function tableBytes(s: SeriesTable): number {
   let bytes = s.labels.words.byteLength;
-  for (const column of [...Object.values(s), ...Object.values(s.xor)])
+  for (const column of [...Object.values(s), ...Object.values(s.xor), ...Object.values(s.st ?? {})])
     if (ArrayBuffer.isView(column)) bytes += column.byteLength;
   return bytes;
 }
@@ -252,7 +283,9 @@ function growRows(s: SeriesTable): void {
   s.judgedT = grown(s.judgedT, new Float64Array(rows));
   s.judgedValue = grown(s.judgedValue, new Uint32Array(2 * rows));
   s.openSlot = grown(s.openSlot, new Uint32Array(rows));
-  s.openUnits = grown(s.openUnits, new Uint8Array(rows));
+  s.judgedKind = grown(s.judgedKind, new Uint8Array(rows));
+  s.openUnits = grown(s.openUnits, new Uint16Array(rows));
+  s.openEncoding = grown(s.openEncoding, new Uint8Array(rows));
   s.openMint = grown(s.openMint, new Float64Array(rows));
   s.oldest = grown(s.oldest, new Uint32Array(rows));
   s.newest = grown(s.newest, new Uint32Array(rows));
@@ -265,6 +298,20 @@ function growRows(s: SeriesTable): void {
   x.t = grown(x.t, new Float64Array(rows));
   x.delta = grown(x.delta, new Float64Array(rows));
   x.value = grown(x.value, new Uint32Array(2 * rows));
+  if (s.st !== null) s.st = grownSt(s.st, rows);
+}
+
+/** Makes the start times of open chunks, once a chunk has to keep them. */
+export function startTimes(s: SeriesTable): StState {
+  s.st ??= newStState(s.flags.length);
+  return s.st;
+}
+
+function grownSt(old: StState, rows: number): StState {
+  const larger = newStState(rows);
+  for (const [name, column] of Object.entries(old))
+    (larger as unknown as Record<string, Float64Array>)[name]!.set(column as Float64Array);
+  return larger;
 }
 
 function grown<T extends { set(from: T): void }>(old: T, larger: T): T {

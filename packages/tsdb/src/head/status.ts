@@ -1,7 +1,73 @@
-// What /api/v1/status/tsdb shows: where the series are.
+// What the head has, in numbers; and what /api/v1/status/tsdb shows: where the series are.
 import { METRIC_NAME } from '@munjigi/model';
-import { pairCount, pairValue } from './postings.ts';
-import type { HeadState } from './state.ts';
+import { chunkRowsBytes } from './chunk-table.ts';
+import { pairCount, pairValue, postingsBytes } from './postings.ts';
+import { tableBytes } from './series.ts';
+import { oldestAppendable, type HeadState } from './state.ts';
+import { UNIT_BYTES } from '../chunk/slots.ts';
+
+export interface HeadStats {
+  readonly series: number;
+  readonly chunks: number;
+  readonly samples: number;
+  /** ms; mint > maxt: no samples. */
+  readonly mint: number;
+  readonly maxt: number;
+  /** In-order samples before this are refused. */
+  readonly minValid: number;
+  readonly outOfOrder: {
+    readonly series: number;
+    readonly samples: number;
+    readonly mint: number;
+    readonly maxt: number;
+  };
+  /** Closed chunks whose bytes are in memory, and those in files. */
+  readonly chunksInMemory: number;
+  readonly chunksInFiles: number;
+  readonly exemplars: number;
+  readonly tombstones: number;
+  readonly bytes: {
+    readonly columns: number;
+    readonly postings: number;
+    readonly symbols: number;
+    /** Slots that hold chunks, and pages taken for them. */
+    readonly chunks: number;
+    readonly pages: number;
+  };
+  readonly openQueriers: number;
+  readonly retiredSlots: number;
+}
+
+export function headStats(state: HeadState): HeadStats {
+  const { chunks } = state;
+  return {
+    series: state.series.live,
+    chunks: chunkCount(state),
+    samples: state.counters.appended + state.counters.appendedHistograms,
+    mint: state.mint,
+    maxt: state.maxt,
+    minValid: oldestAppendable(state, state.judgedMaxt),
+    outOfOrder: {
+      series: state.outOfOrder.size,
+      samples: state.counters.appendedOutOfOrder,
+      mint: state.outOfOrderMint,
+      maxt: state.outOfOrderMaxt,
+    },
+    chunksInMemory: chunks.waiting,
+    chunksInFiles: chunks.live - chunks.waiting,
+    exemplars: state.exemplars.count(),
+    tombstones: state.tombstones.count(),
+    bytes: {
+      columns: tableBytes(state.series) + chunkRowsBytes(chunks),
+      postings: postingsBytes(state.postings),
+      symbols: state.symbols.bytes() + 20 * state.symbols.count(),
+      chunks: state.slots.usedUnits() * UNIT_BYTES,
+      pages: state.slots.pageBytes(),
+    },
+    openQueriers: state.leases.openCount(),
+    retiredSlots: state.leases.retiredCount(),
+  };
+}
 
 export interface NameCount {
   readonly name: string;

@@ -316,7 +316,7 @@ class CrashRun {
       const selection = await this.#world.run(
         querier.select(-Infinity, Infinity, [{ name: '__name__', op: '=', value: 'm' }]),
       );
-      const reader = openChunkReader();
+      const reader = openChunkReader(this.#world.env.files);
       const symbols = new SymbolReader(selection.symbols);
       const column = newColumn();
       const found = new Map<number, Found>();

@@ -75,19 +75,6 @@ test.each<[string, number, (b: Uint8Array) => Uint8Array, RegExp, { least: numbe
   expect(again[0]!.t).toEqual([...first[0]!.t, 1000]);
 });
 
-test('a compressed record is refused with its place, and nothing is dropped', async () => {
-  const world = simWorld(6);
-  await longLog(world, 2);
-  const file = `${DIR}/00000000`;
-  const bytes = world.disk.read(file)!;
-  bytes[0] = bytes[0]! | 8;
-  world.disk.crash('process');
-  world.restart();
-  world.disk.put(file, bytes);
-  await expect(reopen(world)).rejects.toThrow(/\/data\/wal\/00000000: byte 0: .*snappy.*wal-compression/);
-  expect(world.disk.read(file)).toEqual(bytes);
-});
-
 test('a checkpoint lets old segments go, and the series they named stay', async () => {
   const world = simWorld(7);
   let head = await world.run(

@@ -1,25 +1,15 @@
-// Start: the newest checkpoint, then the segments after it, into the head. What is torn or wrong is dropped with everything behind
-// it, as Prometheus does, and said.
-import type { Clock, Files, Log } from '@munjigi/env';
-import { StorageError, type Metadata, type Problem } from '@munjigi/model';
-import { checkpointSegments, removeUpTo } from './checkpoint.ts';
-import { readRecord, type RecordSink } from './record.ts';
+// Start: a snapshot if there is one, the chunks in files, the newest checkpoint, the segments after it, then the log of out-of-order samples,
+// into the head. What is torn or wrong is dropped with everything behind it, as Prometheus does, and said.
+import type { Clock, Codec, Files, Log } from '@munjigi/env';
+import { StorageError, type Problem } from '@munjigi/model';
+import { readRecord } from './record.ts';
 import { newWalReader, type WalCorruption, type WalReader } from './reader.ts';
-import { checkpointName, listWal, segmentName } from './segments.ts';
+import { checkpointName, listSegments, listWal, segmentName } from './segments.ts';
 import type { PlantedFaults } from '../faults.ts';
-import { publishSample } from '../head/appender.ts';
-import {
-  LOGGED,
-  MAX_LABELS,
-  addRow,
-  findRow,
-  hashSymbols,
-  judgeLabels,
-  metricNameOf,
-  symbolsOf,
-} from '../head/series.ts';
+import type { WaitingChunks } from '../head/load-chunks.ts';
+import type { ReplaySink } from '../head/replay-sink.ts';
 import { newSlicer, type Slicer } from '../head/slicer.ts';
-import type { HeadState } from '../head/state.ts';
+import type { HeadState, LogPosition } from '../head/state.ts';
 
 /** How far a replay is; segments by number, as /api/v1/status/walreplay has it. */
 export interface ReplayStatus {
@@ -30,8 +20,9 @@ export interface ReplayStatus {
 }
 
 export interface Replayed {
-  /** The segment to go on with. */
+  /** The segments to go on with. */
   readonly nextSegment: number;
+  readonly nextLateSegment: number;
   readonly segmentMaxt: Map<number, number>;
   readonly samples: number;
   /** Samples of series that no record names. */
@@ -40,28 +31,45 @@ export interface Replayed {
   readonly skipped: ReadonlyMap<number, number>;
   readonly bytes: number;
   readonly duration_ms: number;
+  /** Where the snapshot that was used stands in the log; null: none was. */
+  readonly snapshot: LogPosition | null;
   /** What was dropped, and where. */
   readonly problems: Problem[];
 }
 
-export interface ReplayOptions {
-  readonly dir: string;
-  readonly faults: PlantedFaults;
-  readonly onProgress: (status: ReplayStatus) => void;
+export interface ReplayEnv {
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly codec: Codec;
+  readonly log: Log;
 }
 
-/** Fills an empty head. Throws StorageError when the log cannot be read (a compressed record, an I/O error). */
-export async function replay(
-  env: { files: Files; clock: Clock; log: Log },
-  state: HeadState,
-  o: ReplayOptions,
-): Promise<Replayed> {
+export interface ReplayOptions {
+  readonly dir: string;
+  readonly lateDir: string;
+  readonly faults: PlantedFaults;
+  /** Nothing on disk is mended or synced. */
+  readonly readOnly: boolean;
+  readonly onProgress: (status: ReplayStatus) => void;
+  /** Where a snapshot that was loaded ends in the log; null: none was. */
+  readonly snapshot: LogPosition | null;
+  readonly sink: ReplaySink;
+  readonly waiting: WaitingChunks;
+  /** What was found before the log. */
+  readonly problems: Problem[];
+  /** Called between records: brings closed chunks to files when there are many. */
+  readonly relieve: () => Promise<void> | null;
+}
+
+/** Reads the logs into the head. Throws StorageError when a log cannot be read (an I/O error). */
+export async function replay(env: ReplayEnv, state: HeadState, o: ReplayOptions): Promise<Replayed> {
   const { files } = env;
   const started = env.clock.monotonic();
   const found = listWal(files, o.dir);
-  const stale = found.segments.some((n) => n <= found.checkpoint);
-  if (stale || found.leftovers.length > 0) await removeUpTo(files, o.dir, found.checkpoint);
-  const segments = found.segments.filter((n) => n > found.checkpoint);
+  if (!o.readOnly) await removeLeftovers(files, o.dir, found);
+  const segments = found.segments.filter(
+    (n) => n > found.checkpoint && (o.snapshot === null || n >= o.snapshot.segment),
+  );
   const status: ReplayStatus = {
     min: segments[0] ?? 0,
     max: segments.at(-1) ?? 0,
@@ -69,15 +77,18 @@ export async function replay(
     state: 'in progress',
   };
   const slicer = newSlicer(env.clock, state.slice_ms === 0 ? 5 : state.slice_ms);
-  const into = newReplaySink(state);
-  const problems: Problem[] = [];
+  const into = o.sink;
+  const { problems } = o;
   const checkSums = o.faults.noCrcCheck !== true;
+  const read = (reader: WalReader, progress: () => void): Promise<WalCorruption | null> =>
+    readAll(reader, into, slicer, progress, o.relieve);
   let bytes = 0;
 
-  if (found.checkpoint >= 0) {
+  // A snapshot holds what a checkpoint before it holds.
+  if (found.checkpoint >= 0 && (o.snapshot === null || found.checkpoint >= o.snapshot.segment)) {
     const dir = `${o.dir}/${checkpointName(found.checkpoint)}`;
-    const reader = newWalReader(files, dir, checkpointSegments(files, o.dir, found.checkpoint), checkSums);
-    const corruption = await readAll(reader, into, slicer, () => undefined);
+    const reader = newWalReader(env, dir, listSegments(files, dir), { checkSums });
+    const corruption = await read(reader, () => undefined);
     bytes += reader.position;
     if (corruption !== null) {
       refuseUnreadable(dir, corruption);
@@ -87,47 +98,73 @@ export async function replay(
     }
   }
 
-  const segmentMaxt = new Map<number, number>(segments.map((n) => [n, -Infinity]));
+  const segmentMaxt = new Map<number, number>(found.segments.map((n) => [n, -Infinity]));
   into.segmentMaxt = segmentMaxt;
-  const reader = newWalReader(files, o.dir, segments, checkSums);
+  const from = o.snapshot !== null && segments[0] === o.snapshot.segment ? o.snapshot.offset : 0;
+  const reader = newWalReader(env, o.dir, segments, { checkSums, from });
   o.onProgress(status);
-  const corruption = await readAll(reader, into, slicer, () => {
+  const corruption = await read(reader, () => {
     if (reader.segment === status.current) return;
     status.current = reader.segment;
     o.onProgress(status);
   });
   bytes += reader.position;
-  if (corruption !== null) {
-    refuseUnreadable(o.dir, corruption);
-    const later = segments.filter((n) => n > corruption.segment);
-    const what =
-      later.length === 0
-        ? 'the end of the log was cut off there'
-        : `the rest of it and ${later.length} later segments were dropped`;
-    problems.push(dropped(o.dir, corruption, what));
-    if (o.faults.noTailTruncate !== true) await repair(files, o.dir, corruption, later);
-  }
+  if (corruption !== null) await mend(files, o, o.dir, segments, corruption);
+  const unknownChunks = o.waiting.drop();
+  if (unknownChunks > 0)
+    env.log.warn('chunks of series that no record names were left out', { chunks: unknownChunks });
+
+  const lateSegments = files.stat(o.lateDir) === null ? [] : listSegments(files, o.lateDir);
+  into.late = true;
+  into.segmentMaxt = null;
+  const lateReader = newWalReader(env, o.lateDir, lateSegments, { checkSums });
+  const lateCorruption = await read(lateReader, () => undefined);
+  bytes += lateReader.position;
+  if (lateCorruption !== null) await mend(files, o, o.lateDir, lateSegments, lateCorruption);
+
   const left = listWal(files, o.dir).segments;
   for (const n of segmentMaxt.keys()) if (!left.includes(n)) segmentMaxt.delete(n);
-  await syncSegments(files, o, left);
+  if (!o.readOnly) {
+    await syncSegments(files, o, o.dir, left);
+    await syncSegments(files, o, o.lateDir, lateSegments);
+  }
   for (const problem of problems) env.log.warn(problem.message, { file: problem.file });
   if (problems.length > 0) state.counters.walCorruptions++;
   status.current = status.max;
   status.state = 'done';
   o.onProgress(status);
-  const last = left.at(-1);
-  const empty = last !== undefined && files.stat(`${o.dir}/${segmentName(last)}`)?.size === 0;
   return {
-    // An empty last segment is used again.
-    nextSegment: empty ? last : (last ?? found.checkpoint) + 1,
+    nextSegment: goOnWith(files, o.dir, left, Math.max(found.checkpoint, o.snapshot?.segment ?? -1)),
+    nextLateSegment: goOnWith(files, o.lateDir, lateSegments, -1),
     segmentMaxt,
     samples: into.samples,
     unknownSeries: into.unknownSeries,
     skipped: into.skipped,
     bytes,
     duration_ms: env.clock.monotonic() - started,
+    snapshot: o.snapshot,
     problems,
   };
+}
+
+/** The number of the next segment; an empty last one is used again. */
+function goOnWith(files: Files, dir: string, segments: readonly number[], atLeast: number): number {
+  const last = segments.at(-1);
+  if (last === undefined) return atLeast + 1;
+  if (last > atLeast && files.stat(`${dir}/${segmentName(last)}`)?.size === 0) return last;
+  return Math.max(last, atLeast) + 1;
+}
+
+/** Segments that a checkpoint stands for, unfinished and superseded checkpoints. */
+async function removeLeftovers(
+  files: Files,
+  dir: string,
+  found: { readonly segments: number[]; readonly checkpoint: number; readonly leftovers: string[] },
+): Promise<void> {
+  const stale = found.segments.filter((n) => n <= found.checkpoint);
+  for (const n of stale) files.remove(`${dir}/${segmentName(n)}`);
+  for (const name of found.leftovers) files.removeTree(`${dir}/${name}`);
+  if (stale.length > 0 || found.leftovers.length > 0) await files.syncDir(dir);
 }
 
 async function readAll(
@@ -135,20 +172,41 @@ async function readAll(
   into: ReplaySink,
   slicer: Slicer,
   progress: () => void,
+  relieve: () => Promise<void> | null,
 ): Promise<WalCorruption | null> {
   try {
     while (reader.next()) {
       progress();
-      into.segment = reader.segment;
+      into.segment = into.segmentMaxt === null ? -1 : reader.segment;
       const wrong = readRecord(reader.bytes, reader.from, reader.to, into);
       if (wrong !== '')
         return { segment: reader.segment, offset: reader.before, reason: wrong, unreadable: false };
+      const relief = relieve();
+      if (relief !== null) await relief;
       if (slicer.due()) await slicer.rest();
     }
     return reader.corruption;
   } finally {
     reader.close();
   }
+}
+
+/** Says what a damaged log lost, and cuts it off there. */
+async function mend(
+  files: Files,
+  o: ReplayOptions,
+  dir: string,
+  segments: readonly number[],
+  corruption: WalCorruption,
+): Promise<void> {
+  refuseUnreadable(dir, corruption);
+  const later = segments.filter((n) => n > corruption.segment);
+  const what =
+    later.length === 0
+      ? 'the end of the log was cut off there'
+      : `the rest of it and ${later.length} later segments were dropped`;
+  o.problems.push(dropped(dir, corruption, what));
+  if (o.faults.noTailTruncate !== true && !o.readOnly) await repair(files, dir, corruption, later);
 }
 
 /** Later segments from the last one down, then the torn one: a crash in between leaves what the next start repairs the same way. */
@@ -167,10 +225,15 @@ async function repair(files: Files, dir: string, c: WalCorruption, later: readon
 }
 
 /** A killed process may have left written bytes that no sync had reached: what is replayed shall be there to stay. */
-async function syncSegments(files: Files, o: ReplayOptions, segments: readonly number[]): Promise<void> {
-  if (o.faults.noFsync === true) return;
+async function syncSegments(
+  files: Files,
+  o: ReplayOptions,
+  dir: string,
+  segments: readonly number[],
+): Promise<void> {
+  if (o.faults.noFsync === true || segments.length === 0) return;
   for (const n of segments) {
-    const where = `${o.dir}/${segmentName(n)}`;
+    const where = `${dir}/${segmentName(n)}`;
     if (files.stat(where) === null) continue;
     const file = files.open(where, 'rw');
     try {
@@ -179,15 +242,14 @@ async function syncSegments(files: Files, o: ReplayOptions, segments: readonly n
       file.close();
     }
   }
-  await files.syncDir(o.dir);
+  await files.syncDir(dir);
 }
 
 function refuseUnreadable(dir: string, c: WalCorruption): void {
   if (!c.unreadable) return;
   throw new StorageError(
     'EFORMAT',
-    `${dir}/${segmentName(c.segment)}: byte ${c.offset}: ${c.reason}. Start the program that wrote it once with` +
-      ' compression off (Prometheus: --no-storage.tsdb.wal-compression) until its head was written to a block',
+    `${dir}/${segmentName(c.segment)}: byte ${c.offset}: ${c.reason}. Nothing was dropped: move the file away to start without it and what comes after it`,
     false,
   );
 }
@@ -202,87 +264,4 @@ function dropped(dir: string, c: WalCorruption, what: string): Problem {
     field: `byte ${c.offset}`,
     message: `the log is damaged at byte ${c.offset} of ${file} (${c.reason}): ${what}`,
   };
-}
-
-interface ReplaySink extends RecordSink {
-  segment: number;
-  segmentMaxt: Map<number, number> | null;
-  samples: number;
-  unknownSeries: number;
-  readonly skipped: Map<number, number>;
-}
-
-/** References below this are looked up in an array, others in a Map. */
-const DENSE_REFS: number = 2 ** 26;
-
-function newReplaySink(state: HeadState): ReplaySink {
-  const s = state.series;
-  const symbols = new Uint32Array(2 * MAX_LABELS);
-  const sparse = new Map<number, number>();
-  let dense = new Uint32Array(1024);
-
-  function rowOfWal(ref: number): number {
-    return ref < dense.length ? dense[ref]! : (sparse.get(ref) ?? 0);
-  }
-
-  function remember(ref: number, row: number): void {
-    if (ref >= DENSE_REFS) {
-      sparse.set(ref, row);
-      return;
-    }
-    if (ref >= dense.length) {
-      const grown = new Uint32Array(Math.min(DENSE_REFS, Math.max(ref + 1, 2 * dense.length)));
-      grown.set(dense);
-      dense = grown;
-    }
-    dense[ref] = row;
-  }
-
-  const sink: ReplaySink = {
-    segment: 0,
-    segmentMaxt: null,
-    samples: 0,
-    unknownSeries: 0,
-    skipped: new Map(),
-    series(ref, flat): void {
-      if (ref > state.lastWalRef) state.lastWalRef = ref;
-      const labels = flat as never as Parameters<typeof judgeLabels>[0];
-      if (judgeLabels(labels) !== 0 || !symbolsOf(state.symbols, labels, symbols, true)) return;
-      const hash = hashSymbols(symbols, 0, labels.length);
-      let row = findRow(s, symbols, labels.length, hash);
-      if (row === 0) row = addRow(s, symbols, labels.length, hash, ref);
-      // A series that went and came back has a new number; its newest record is the one that lasts longest.
-      s.walRef[row] = ref;
-      s.flags[row]! |= LOGGED;
-      remember(ref, row);
-    },
-    sample(ref, t, high, low): void {
-      if (ref > state.lastWalRef) state.lastWalRef = ref;
-      const row = ref > 0 ? rowOfWal(ref) : 0;
-      if (row === 0) {
-        sink.unknownSeries++;
-        return;
-      }
-      const { segmentMaxt } = sink;
-      if (segmentMaxt !== null && t > (segmentMaxt.get(sink.segment) ?? -Infinity))
-        segmentMaxt.set(sink.segment, t);
-      if (!(t > s.judgedT[row]!)) return;
-      s.judgedT[row] = t;
-      s.judgedValue[2 * row] = high;
-      s.judgedValue[2 * row + 1] = low;
-      if (t > state.judgedMaxt) state.judgedMaxt = t;
-      publishSample(state, row, t, high, low);
-      sink.samples++;
-    },
-    metadata(ref, m: Metadata): void {
-      const row = rowOfWal(ref);
-      if (row === 0) return;
-      const number = state.metadata.intern(metricNameOf(s, state.symbols, row), m);
-      if (number !== 0) s.metadata[row] = number;
-    },
-    unknown(type): void {
-      sink.skipped.set(type, (sink.skipped.get(type) ?? 0) + 1);
-    },
-  };
-  return sink;
 }

@@ -1,0 +1,119 @@
+// Opening a head on a folder: the snapshot, the chunks in files, the logs, in that order.
+import type { Problem } from '@munjigi/model';
+import { flushClosed } from './chunk-files.ts';
+import { WaitingChunks } from './load-chunks.ts';
+import { newReplaySink } from './replay-sink.ts';
+import { loadSnapshot } from './snapshot-load.ts';
+import { newSlicer } from './slicer.ts';
+import { newHeadState, type HeadState, type StateOptions } from './state.ts';
+import type { PlantedFaults } from '../faults.ts';
+import { scanHeadChunks } from '../wal/head-chunk-scan.ts';
+import { listHeadChunkFiles, newHeadChunkWriter, type HeadChunkWriter } from '../wal/head-chunks.ts';
+import { replay, type ReplayEnv, type ReplayStatus, type Replayed } from '../wal/replay.ts';
+
+/** While the log is read, closed chunks go to files when their slots take so much. */
+const RELIEF_UNITS: number = (16 * 1024 * 1024) / 32;
+
+export interface StartOptions extends StateOptions {
+  readonly path: string;
+  readonly readOnly: boolean;
+  readonly snapshot: boolean;
+  readonly faults: PlantedFaults;
+  readonly onProgress: (status: ReplayStatus) => void;
+}
+
+export interface Started {
+  readonly state: HeadState;
+  readonly replayed: Replayed;
+  /** null: nothing is written. */
+  readonly chunkWriter: HeadChunkWriter | null;
+}
+
+/** Fills a head from its folder. Rejects with StorageError. */
+export async function startHead(env: ReplayEnv, o: StartOptions): Promise<Started> {
+  const problems: Problem[] = [];
+  if (o.snapshot) {
+    const started = await tryStart(env, o, true, problems);
+    if (started !== null) return started;
+  }
+  return (await tryStart(env, o, false, problems))!;
+}
+
+/** null: what a snapshot needs is damaged, and everything must come from the log. */
+async function tryStart(
+  env: ReplayEnv,
+  o: StartOptions,
+  withSnapshot: boolean,
+  problems: Problem[],
+): Promise<Started | null> {
+  const { files, clock } = env;
+  const state = newHeadState(clock, o);
+  const waiting = new WaitingChunks(state);
+  const last = { file: 0, at: 0 };
+  const sink = newReplaySink(state, waiting, () => last);
+  const rows = new Map<number, number>();
+  let snapshot = null;
+  if (withSnapshot) {
+    snapshot = await loadSnapshot(env, state, o.path, sink, rows, problems);
+    if (snapshot === null) return null;
+  }
+  let lastFile = 0;
+  if (files.stat(o.chunksDir) !== null) {
+    const slicer = newSlicer(clock, o.slice_ms === 0 ? 5 : o.slice_ms);
+    const scan = await scanHeadChunks(
+      files,
+      o.chunksDir,
+      (chunk) => {
+        const wrong = waiting.add(chunk, rows.get(chunk.ref) ?? 0);
+        if (wrong === '') {
+          last.file = chunk.file;
+          last.at = chunk.at;
+        }
+        return wrong;
+      },
+      { repair: !o.readOnly, rest: () => slicer.rest() },
+    );
+    problems.push(...scan.problems);
+    state.counters.chunkFilesDamaged += scan.problems.length;
+    // What was dropped is in the log before the snapshot.
+    if (snapshot !== null && scan.problems.length > 0) return null;
+    lastFile = scan.lastFile;
+  }
+  rows.clear();
+  const next = Math.max(lastFile, o.readOnly ? 0 : lastOf(listOrNone(env, o.chunksDir))) + 1;
+  const chunkWriter = o.readOnly ? null : newHeadChunkWriter(files, o.chunksDir, next);
+  let relieving = true;
+  const replayed = await replay(env, state, {
+    dir: `${o.path}/wal`,
+    lateDir: `${o.path}/wbl`,
+    faults: o.faults,
+    readOnly: o.readOnly,
+    onProgress: o.onProgress,
+    snapshot,
+    sink,
+    waiting,
+    problems,
+    relieve(): Promise<void> | null {
+      // Samples of the out-of-order log may still turn out to be in files.
+      if (chunkWriter === null || sink.late || !relieving || state.chunks.waitingUnits < RELIEF_UNITS)
+        return null;
+      return flushClosed(state, chunkWriter, null).then(
+        () => undefined,
+        (error: Error) => {
+          // A full disk must not keep the head from starting: memory has to do.
+          relieving = false;
+          env.log.warn(`chunks stay in memory while the log is read: ${error.message}`, { dir: o.chunksDir });
+        },
+      );
+    },
+  });
+  return { state, replayed, chunkWriter };
+}
+
+function listOrNone(env: ReplayEnv, dir: string): number[] {
+  return env.files.stat(dir) === null ? [] : listHeadChunkFiles(env.files, dir);
+}
+
+function lastOf(numbers: readonly number[]): number {
+  return numbers.at(-1) ?? 0;
+}
