@@ -11,7 +11,7 @@ import {
   type FragmentPartial,
   type MatrixResult,
 } from '@munjigi/promql';
-import { openChunkReader } from '@munjigi/tsdb';
+import { openChunkReader, withBlocks } from '@munjigi/tsdb';
 import type { QueryCall, WorkerStart } from './crew.ts';
 import { answer, type Evaluator } from './evaluate.ts';
 import type { Peer, PeerRun } from './fragment-io.ts';
@@ -34,15 +34,21 @@ interface ShareFailure {
   readonly message: string;
 }
 
+/** Pages of blocks' indexes that a thread remembers. */
+const BLOCK_CACHE_BYTES: number = 32 * 1024 * 1024;
+
+/** The store with its blocks. */
+type Storage = Pick<RemoteQueryable, 'querier'>;
+
 /** What a worker thread runs. */
 export function run(env: Env, parent: Port, { settings, index: own, load }: WorkerStart): void {
   const turns = createTurns(env.clock);
-  const reader = openChunkReader();
+  const reader = openChunkReader(env.files);
   const symbols = createSymbolCache();
   const peers = new Map<number, Peer>();
   /** Queries that run, by id: what is called when nobody waits for them any more. */
   const cancels = new Map<number, () => void>();
-  let storage: RemoteQueryable | null = null;
+  let storage: Storage | null = null;
   const evaluator: Evaluator = {
     clock: env.clock,
     turns,
@@ -88,7 +94,7 @@ export function run(env: Env, parent: Port, { settings, index: own, load }: Work
 
   joinPort(parent, {
     storage: (_: null, [port]: readonly Port[]) => {
-      storage = remoteQueryable(port!);
+      storage = withBlocks(env, remoteQueryable(port!), { cacheBytes: BLOCK_CACHE_BYTES });
     },
     peer: ({ index }: { index: number }, [port]: readonly Port[]) => {
       const caller = joinPort(port!, { share: runShare, write });
