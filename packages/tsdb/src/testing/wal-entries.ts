@@ -95,7 +95,7 @@ function numberOf(v: string): number {
   return float[0]!;
 }
 
-function plain(h: HistogramColumns, row: number): PlainHistogram {
+export function plainHistogram(h: HistogramColumns, row: number): PlainHistogram {
   const sums = halvesOf(h.sum);
   const spans = (first: number, end: number): number[][] =>
     Array.from({ length: end - first }, (_, i) => [h.spanOffset[first + i]!, h.spanLength[first + i]!]);
@@ -166,7 +166,7 @@ export function collectEntries(entries: LogEntry[], unknown: number[] = []): Rec
         ref,
         t,
         st,
-        h: plain(h, row),
+        h: plainHistogram(h, row),
       }),
     exemplar: (ref, t, value, labels) =>
       void entries.push({ kind: 'exemplar', ref, t, v: hexOf(value), labels }),
