@@ -2,6 +2,7 @@
 import { joinPort, type Port, type Transfer } from '@munjigi/env';
 import { StorageError, movableColumns, selectionColumns, type Selection } from '@munjigi/model';
 import type { BlockMeta } from '../block/meta.ts';
+import type { CheckpointStats } from '../wal/checkpoint.ts';
 import type { Rewritten } from './rewrite.ts';
 import type { CompactionCalls, CompactionProgress, CompactionReply } from './worker.ts';
 
@@ -14,6 +15,7 @@ export interface Compactor {
   clean(call: CompactionCalls['clean']): Promise<Rewritten>;
   filter(call: CompactionCalls['filter']): Promise<Rewritten>;
   delete(call: CompactionCalls['delete']): Promise<number>;
+  checkpoint(call: CompactionCalls['checkpoint']): Promise<CheckpointStats>;
   snapshotBlocks(call: CompactionCalls['snapshotBlocks']): Promise<void>;
 }
 
@@ -47,6 +49,7 @@ export function connectCompactor(
     clean: (argument) => call('clean', argument),
     filter: (argument) => call('filter', argument),
     delete: (argument) => call('delete', argument),
+    checkpoint: (argument) => call('checkpoint', argument),
     snapshotBlocks: (argument) => call('snapshotBlocks', argument),
   };
 }

@@ -19,7 +19,7 @@ import { deleteSeries } from './delete.ts';
 import { byAge } from './plan.ts';
 import { cleanTombstones, compactBlocks } from './rewrite.ts';
 
-const SEEDS = 60;
+const SEEDS = 40;
 const NAMES = [
   '__name__=up,job=a',
   '__name__=up,job=b',

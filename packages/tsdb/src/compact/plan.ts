@@ -163,7 +163,7 @@ export function byAge(a: BlockMeta, b: BlockMeta): number {
 }
 
 function newestSource(meta: BlockMeta): string {
-  return meta.compaction.sources.reduce((newest, ulid) => (ulid > newest ? ulid : newest), '');
+  return meta.compaction.sources.reduce((newest, ulid) => (ulid > newest ? ulid : newest), '') || meta.ulid;
 }
 
 /** A parent as a meta names it. */

@@ -167,7 +167,7 @@ class Chunks implements SeriesChunks {
   #copy(row: number, view: ChunkView, begin: () => void): void {
     begin();
     const { mint, maxt } = this.#rows;
-    this.#writer.chunk(view.encoding, mint[row]!, maxt[row]!, view.samples, view.b, view.from - 2, view.to);
+    this.#writer.chunk(view.encoding, mint[row]!, maxt[row]!, view.samples, view.b, view.dataFrom, view.to);
   }
 }
 

@@ -3,6 +3,7 @@
 import { joinPort, type Env, type Handler, type Port } from '@munjigi/env';
 import { StorageError } from '@munjigi/model';
 import { ULID_RANDOM_BYTES, newUlid } from '../block/ulid.ts';
+import { checkpoint, type CheckpointOptions } from '../wal/checkpoint.ts';
 import { cutHead, cutOutOfOrder, type CutOptions, type OutOfOrderCut } from './cut.ts';
 import { deleteSeries, type DeleteOptions } from './delete.ts';
 import {
@@ -31,6 +32,7 @@ export interface CompactionCalls {
   clean: Plain<RewriteOptions> & { readonly parent: string };
   filter: Plain<RewriteOptions> & { readonly parent: string; readonly retention: RetentionNow };
   delete: DeleteOptions;
+  checkpoint: CheckpointOptions;
   snapshotBlocks: { readonly dirs: readonly string[]; readonly to: string };
 }
 
@@ -95,6 +97,7 @@ export function run(env: Env, parent: Port, { stop }: CompactionStart): void {
       filterBlock(files, call.parent, { ...call, ...settings('filter') }),
     ),
     delete: inTurn((call: CompactionCalls['delete']) => deleteSeries(files, call)),
+    checkpoint: inTurn((call: CompactionCalls['checkpoint']) => checkpoint(env, call)),
     snapshotBlocks: inTurn(({ dirs, to }: CompactionCalls['snapshotBlocks']) =>
       snapshotBlocks(files, dirs, to),
     ),

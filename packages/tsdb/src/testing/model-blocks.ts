@@ -1,7 +1,7 @@
 // Blocks for tests, from plain lists of samples; and what a folder of blocks holds, read back the long way: every series, every sample of
 // every block.
 import type { Files } from '@munjigi/env';
-import { ENCODING, newColumn, type ArenaRef, type Selection } from '@munjigi/model';
+import { ENCODING, newColumn, type ArenaRef, type Column, type Selection } from '@munjigi/model';
 import { newBlockCache } from '../block/cache.ts';
 import type { BlockMeta } from '../block/meta.ts';
 import { openBlock } from '../block/reader.ts';
@@ -90,9 +90,21 @@ export async function writeModelBlock(
 
 /** Everything in a block that its tombstones do not hide. Throws when a sample is there twice or not in the block's range. */
 export async function readModelBlock(files: Files, dir: string): Promise<Samples> {
+  const found: Samples = new Map();
+  await eachColumn(files, dir, (name, { n, t, v }) => {
+    found.set(name, new Map(Array.from({ length: n }, (_, i) => [t[i]!, v[i]!])));
+  });
+  return found;
+}
+
+/** Gives every series of a block with its samples, which tombstones do not hide, to `each`; the column is used again. */
+export async function eachColumn(
+  files: Files,
+  dir: string,
+  each: (name: SeriesName, column: Column) => void,
+): Promise<void> {
   const block = openBlock(files, dir, newBlockCache(1024 * 1024));
   const reader = openChunkReader(files);
-  const found: Samples = new Map();
   const column = newColumn();
   try {
     const { minTime, maxTime } = block.meta;
@@ -150,20 +162,17 @@ export async function readModelBlock(files: Files, dir: string): Promise<Samples
       };
       await reader.load(selection, 0, 1);
       reader.series(selection, 0, -Infinity, Infinity, column);
-      const samples = new Map<number, number>();
       for (let i = 0; i < column.n; i++) {
         const t = column.t[i]!;
-        if (samples.has(t)) throw new Error(`${name} has two samples at ${t}`);
+        if (i > 0 && t <= column.t[i - 1]!) throw new Error(`${name} has ${t} after ${column.t[i - 1]}`);
         if (t < minTime || t >= maxTime)
           throw new Error(`${name} has a sample at ${t}, the block [${minTime}, ${maxTime})`);
-        samples.set(t, column.v[i]!);
       }
-      found.set(name, samples);
+      each(name, column);
     }
   } finally {
     block.close();
   }
-  return found;
 }
 
 /** For comparing: times in order. */

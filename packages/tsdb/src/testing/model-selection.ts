@@ -146,7 +146,7 @@ export function modelSelection(
   };
 }
 
-function symbolPages(texts: readonly string[]): SymbolPages {
+export function symbolPages(texts: readonly string[]): SymbolPages {
   const bytes = texts.map(encodeText);
   const index = new SharedArrayBuffer(8 * texts.length + 8);
   const data = new SharedArrayBuffer(bytes.reduce((sum, b) => sum + 4 + b.length, 8));
