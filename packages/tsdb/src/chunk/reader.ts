@@ -206,8 +206,8 @@ function decodeStored(b: Uint8Array, at: number, end: number, into: Column): str
   return decodeData(b, place.dataAt, place.dataEnd, place.samples, place.encoding, into);
 }
 
-/** Decodes b[at..end) of any encoding of files. */
-function decodeData(
+/** Appends the n samples of b[at..end), of any encoding of files, to the column. Null, or what is wrong. */
+export function decodeData(
   b: Uint8Array,
   at: number,
   end: number,

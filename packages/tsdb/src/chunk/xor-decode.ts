@@ -42,7 +42,7 @@ export function decodeXor(
   }
   let p = q << 3;
   let trail = 0;
-  // Encoders that go on with a chunk after a restart may use this window without having said one.
+  // Encoders that took their state from a reader may use this window without having said one.
   let size = 64;
   const end = o + n;
   for (let i = o + 1; i < end; i++) {
