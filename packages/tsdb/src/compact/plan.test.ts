@@ -194,6 +194,16 @@ const PLANS: readonly (readonly [name: string, blocks: readonly MetaRow[], plan:
     [0, 1],
   ],
   [
+    'an overlap that failed is passed over',
+    [
+      [0, 20, { failed: true }],
+      [10, 30],
+      [40, 60],
+      [50, 70],
+    ],
+    [2, 3],
+  ],
+  [
     'out-of-order blocks are merged with the rest',
     [
       [0, 20],

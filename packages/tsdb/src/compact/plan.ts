@@ -72,19 +72,26 @@ function planClass(blocks: readonly BlockMeta[], ranges_ms: readonly number[]): 
   return together.length > 0 ? together : withTombstones(byTime, ranges_ms);
 }
 
-/** The first run of blocks that overlap, in the order of time. */
+/**
+ * The first run of blocks that overlap, in the order of time. One with a block whose merge failed is passed over (Prometheus tries it again and
+ * again, and merges nothing else meanwhile).
+ */
 function firstOverlap(blocks: readonly BlockMeta[]): BlockMeta[] {
-  const run: BlockMeta[] = [];
-  let maxt = blocks[0]?.maxTime ?? 0;
-  for (let i = 1; i < blocks.length; i++) {
-    const block = blocks[i]!;
-    if (block.minTime < maxt) {
-      if (run.length === 0) run.push(blocks[i - 1]!);
-      run.push(block);
-    } else if (run.length > 0) break;
+  let run: BlockMeta[] = [];
+  let maxt = -Infinity;
+  for (const block of blocks) {
+    if (block.minTime >= maxt) {
+      if (run.length > 1 && !run.some(isFailed)) return run;
+      run = [];
+    }
+    run.push(block);
     maxt = Math.max(maxt, block.maxTime);
   }
-  return run;
+  return run.length > 1 && !run.some(isFailed) ? run : [];
+}
+
+function isFailed(meta: BlockMeta): boolean {
+  return meta.compaction.failed === true;
 }
 
 /** The blocks of one aligned range that is full, or that lies before the newest block and so will not fill any more. */
@@ -93,7 +100,7 @@ function adjacent(blocks: readonly BlockMeta[], ranges_ms: readonly number[]): r
   if (newest === undefined) return [];
   for (const range of ranges_ms.slice(1))
     for (const part of splitByRange(blocks, range)) {
-      if (part.length < 2 || part.some((meta) => meta.compaction.failed === true)) continue;
+      if (part.length < 2 || part.some(isFailed)) continue;
       const maxt = part.at(-1)!.maxTime;
       if (maxt - part[0]!.minTime === range || maxt <= newest.minTime) return part;
     }

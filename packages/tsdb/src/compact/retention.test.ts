@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { meta, ulidOf, type MetaRow } from '../testing/metas.ts';
 import {
-  blocksToDelete,
+  blocksBeyondRetention,
   longestRetention,
   needsFilter,
   policyKey,
@@ -44,31 +44,11 @@ const DELETIONS: readonly (readonly [
   ['size: a share of the disk', THREE, {}, { bytes: 9, percentage: 25, diskBytes: 100 }, { 0: 'size' }],
   ['size: a share of an unknown disk', THREE, {}, { bytes: 29, percentage: 1 }, { 0: 'size' }],
   ['time before size', THREE, { retention_ms: 40 }, { bytes: 29 }, { 0: 'time' }],
-  [
-    'parents, there or not',
-    [
-      [0, 20],
-      [0, 40, { parents: [0, 7] }],
-    ],
-    {},
-    {},
-    { 0: 'replaced', 7: 'replaced' },
-  ],
-  [
-    'found empty',
-    [
-      [0, 20, { deletable: true }],
-      [20, 40],
-    ],
-    {},
-    {},
-    { 0: 'empty' },
-  ],
 ];
 
 test.each(DELETIONS)('delete: %s', (_, rows, policy, limits, gone) => {
   const blocks = rows.map((row, i) => ({ meta: meta(i, row), sizeBytes: 10 }));
-  const reasons = blocksToDelete(blocks, { ...KEEP, ...policy }, { ...ANY_SIZE, ...limits });
+  const reasons = blocksBeyondRetention(blocks, { ...KEEP, ...policy }, { ...ANY_SIZE, ...limits });
   const expected = Object.entries(gone).map(([n, reason]) => [ulidOf(Number(n)), reason]);
   expect(Object.fromEntries(reasons)).toEqual(Object.fromEntries(expected));
 });

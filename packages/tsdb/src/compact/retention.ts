@@ -1,8 +1,7 @@
-// Which blocks may go, as pure functions: replaced by a child, too old, or over the size that the store may take. And per selector: which
-// blocks hold series that are too old by a rule of their own.
-import type { Matcher } from '@munjigi/model';
+// Which blocks may go, as pure functions: too old, or over the size that the store may take. And per selector: which blocks hold series that
+// are too old by a rule of their own.
+import { encodeUtf8, type Matcher } from '@munjigi/model';
 import type { BlockMeta } from '../block/meta.ts';
-import { encodeUtf8 } from '@munjigi/model';
 import { crc32c } from '../wal/crc32c.ts';
 
 /** The first rule that matches a series decides; series that none matches have the policy's retention. */
@@ -34,28 +33,10 @@ export interface StoredBlock {
   readonly sizeBytes: number;
 }
 
-export type DeleteReason = 'replaced' | 'empty' | 'time' | 'size';
-
 /**
- * The blocks to delete and why, by ulid: parents of a block that is there (they may be gone already), blocks that a compaction found empty,
- * and what is beyond the retention. Every block must be in the list: age counts from the newest block's end, as in Prometheus.
+ * Blocks that are older than the longest retention, and the oldest ones that do not fit into the size, by ulid. Every block must be in the
+ * list: age counts from the newest block's end, as in Prometheus.
  */
-export function blocksToDelete(
-  blocks: readonly StoredBlock[],
-  policy: RetentionPolicy,
-  limits: SizeLimits,
-): Map<string, DeleteReason> {
-  const reasons = new Map<string, DeleteReason>();
-  for (const { meta } of blocks)
-    for (const parent of meta.compaction.parents ?? []) reasons.set(parent.ulid, 'replaced');
-  for (const { meta } of blocks)
-    if (meta.compaction.deletable === true && !reasons.has(meta.ulid)) reasons.set(meta.ulid, 'empty');
-  for (const [ulid, reason] of blocksBeyondRetention(blocks, policy, limits))
-    if (!reasons.has(ulid)) reasons.set(ulid, reason);
-  return reasons;
-}
-
-/** Blocks that are older than the longest retention, and the oldest ones that do not fit into the size. */
 export function blocksBeyondRetention(
   blocks: readonly StoredBlock[],
   policy: RetentionPolicy,

@@ -5,9 +5,7 @@ import type { BlockMeta } from '../block/meta.ts';
 interface MetaExtras {
   readonly level?: number;
   readonly failed?: boolean;
-  readonly deletable?: boolean;
   readonly hints?: string[];
-  readonly parents?: readonly number[];
   readonly series?: number;
   readonly tombstones?: number;
 }
@@ -19,7 +17,7 @@ export function ulidOf(n: number): string {
 }
 
 export function meta(n: number, [minTime, maxTime, extras = {}]: MetaRow): BlockMeta {
-  const { level = 1, failed, deletable, hints, parents, series = 1, tombstones = 0 } = extras;
+  const { level = 1, failed, hints, series = 1, tombstones = 0 } = extras;
   return {
     ulid: ulidOf(n),
     minTime,
@@ -36,11 +34,7 @@ export function meta(n: number, [minTime, maxTime, extras = {}]: MetaRow): Block
       level,
       sources: [ulidOf(n)],
       ...(failed === undefined ? {} : { failed }),
-      ...(deletable === undefined ? {} : { deletable }),
       ...(hints === undefined ? {} : { hints }),
-      ...(parents === undefined
-        ? {}
-        : { parents: parents.map((p) => ({ ulid: ulidOf(p), minTime, maxTime })) }),
     },
     version: 1,
   };
