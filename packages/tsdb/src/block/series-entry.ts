@@ -28,7 +28,8 @@ export function newSeriesEntry(): SeriesEntry {
   };
 }
 
-const EXACT: number = 2 ** 53;
+/** Varints are read as floats: up to here they are exact. */
+const EXACT: number = 2 ** 52;
 
 /** Reads the series at `place`; chunks that do not overlap [mint, maxt] are left out. Throws StorageError EFORMAT. */
 export function readSeries(
@@ -86,21 +87,58 @@ function readLabels(
 
 function readChunks(r: ByteReader, from: number, to: number, into: SeriesEntry): void {
   const count = readUvarint(r);
+  const first = r.at;
   into.chunkCount = 0;
   let maxt = 0;
   let ref = 0;
   for (let i = 0; i < count; i++) {
-    const mint = i === 0 ? readInt(r) : maxt + readUint(r);
-    maxt = mint + readUint(r);
-    ref = i === 0 ? readUint(r) : ref + readInt(r);
+    const gap = i === 0 ? readVarint(r) : readUvarint(r);
+    const length = readUvarint(r);
+    const step = i === 0 ? readUvarint(r) : readVarint(r);
     if (r.bad) return;
-    if (maxt < from || mint > to) continue;
-    const n = into.chunkCount++;
-    if (n === into.chunkMint.length) growChunks(into);
-    into.chunkMint[n] = mint;
-    into.chunkMaxt[n] = maxt;
-    into.chunkRef[n] = ref;
+    const mint = maxt + gap;
+    maxt = mint + length;
+    ref += step;
+    if (!(Math.abs(gap) < EXACT && length < EXACT && Math.abs(step) < EXACT && Math.abs(maxt) < EXACT)) {
+      r.at = first;
+      readWideChunks(r, count, from, to, into);
+      return;
+    }
+    addChunk(mint, maxt, ref, from, to, into);
   }
+}
+
+/**
+ * The same with whole 64 bits, for files that need them: times without an end, and chunks that begin before the last one's end, whose gap
+ * goes round.
+ */
+function readWideChunks(r: ByteReader, count: number, from: number, to: number, into: SeriesEntry): void {
+  into.chunkCount = 0;
+  let maxt = 0n;
+  let ref = 0n;
+  for (let i = 0; i < count; i++) {
+    const mint = BigInt.asIntN(64, maxt + (i === 0 ? zigZag(readBits(r)) : readBits(r)));
+    maxt = BigInt.asIntN(64, mint + readBits(r));
+    ref = BigInt.asUintN(64, ref + (i === 0 ? readBits(r) : zigZag(readBits(r))));
+    if (r.bad) return;
+    addChunk(Number(mint), Number(maxt), Number(ref), from, to, into);
+  }
+}
+
+function addChunk(
+  mint: number,
+  maxt: number,
+  ref: number,
+  from: number,
+  to: number,
+  into: SeriesEntry,
+): void {
+  if (maxt < from || mint > to) return;
+  const n = into.chunkCount++;
+  if (n === into.chunkMint.length) growChunks(into);
+  into.chunkMint[n] = mint;
+  into.chunkMaxt[n] = maxt;
+  into.chunkRef[n] = ref;
 }
 
 function growChunks(e: SeriesEntry): void {
@@ -114,25 +152,15 @@ function growChunks(e: SeriesEntry): void {
   e.chunkRef = grown(e.chunkRef);
 }
 
-/** Zig-zag. */
-function readInt(r: ByteReader): number {
-  const { at } = r;
-  const x = readVarint(r);
-  if (x > -EXACT / 2 && x < EXACT / 2) return x;
-  const all = bits64(r, at);
-  return Number((all & 1n) === 1n ? -(all >> 1n) - 1n : all >> 1n);
-}
-
-/** Sums of 64 bits go round: what is added is above 2^63 when a chunk begins before the last one's end. */
-function readUint(r: ByteReader): number {
-  const { at } = r;
-  const x = readUvarint(r);
-  return x < EXACT ? x : Number(BigInt.asIntN(64, bits64(r, at)));
-}
-
-/** The uvarint at `from`, whole: such numbers are rare. */
-function bits64(r: ByteReader, from: number): bigint {
+/** A uvarint. */
+function readBits(r: ByteReader): bigint {
+  const from = r.at;
+  readUvarint(r);
   let x = 0n;
   for (let i = from, shift = 0n; i < r.at; i++, shift += 7n) x |= BigInt(r.b[i]! & 127) << shift;
   return BigInt.asUintN(64, x);
+}
+
+function zigZag(x: bigint): bigint {
+  return (x & 1n) === 1n ? -(x >> 1n) - 1n : x >> 1n;
 }
