@@ -49,6 +49,7 @@ export async function checkpoint(
   o: CheckpointOptions,
 ): Promise<CheckpointStats> {
   const { files } = env;
+  if (o.upTo <= o.from) return { kept: 0, dropped: 0, bytes: 0 };
   const name = `${o.dir}/${checkpointName(o.upTo)}`;
   const temporary = `${name}.tmp`;
   try {
