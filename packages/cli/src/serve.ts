@@ -1,5 +1,12 @@
 // The wiring, top to bottom: threads, the data plane, queries, the Publisher, the HTTP surface. Nothing else constructs a driver.
-import { createApi, type ApiDeps, type TargetsView, type WalReplay } from '@munjigi/api';
+import {
+  createApi,
+  type ApiDeps,
+  type BlockView,
+  type CardinalityView,
+  type TargetsView,
+  type WalReplay,
+} from '@munjigi/api';
 import type { PrometheusConfig } from '@munjigi/collect';
 import type { GatewayView } from '@munjigi/control';
 import { EnvError, joinPort, type Caller, type Env, type Listener, type Worker } from '@munjigi/env';
@@ -16,6 +23,7 @@ import { maskSecrets } from './mask-secrets.ts';
 import { processRegistry } from './process-metrics.ts';
 import { PRODUCT_VERSION } from './product.ts';
 import { createPublisher } from './publisher.ts';
+import type { DeleteCall } from './threads/metrics.ts';
 import { watchFiles } from './watch.ts';
 
 /** Threads of one kind when the configuration says 0. */
@@ -191,6 +199,13 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
         const times = { minTime: empty ? null : minTime, maxTime: empty ? null : maxTime };
         return { headStats: { numSeries, numLabelPairs, chunkCount, ...times }, ...counts };
       },
+      blocks: () => metrics.caller.call<BlockView[]>('blocks', null),
+      cardinality: (limit) => metrics.caller.call<CardinalityView>('cardinality', limit),
+      adminApi: config.metrics.adminApi,
+      deleteSeries: (selectors, mint, maxt) =>
+        metrics.caller.call('deleteSeries', { selectors, mint, maxt } satisfies DeleteCall),
+      cleanTombstones: () => metrics.caller.call('cleanTombstones', null),
+      snapshot: (skipHead) => metrics.caller.call('snapshot', skipHead),
       walReplay: () => metrics.caller.call<WalReplay>('walReplay', null),
       ready: () => ({
         ready: state.ready && !state.stopping,

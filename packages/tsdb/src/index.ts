@@ -1,4 +1,7 @@
+export { withBlocks, type BlocksOptions } from './block/querier.ts';
 export { openChunkReader } from './chunk/reader.ts';
+export { openDb, type Db } from './db/db.ts';
+export type { DbEnv, DbOptions, DbSettings } from './db/options.ts';
 export type { PlantedFaults } from './faults.ts';
 export {
   openHead,

@@ -1,8 +1,10 @@
 // What the tests of the head share: writing samples given as plain text and numbers, reading a selection back.
+import type { Files } from '@munjigi/env';
 import {
   SymbolReader,
   labelsFromObject,
   newColumn,
+  type Appendable,
   type CommitResult,
   type Matcher,
   type Querier,
@@ -13,7 +15,7 @@ import { openChunkReader, type Head } from '../index.ts';
 /** name{...} as an object, time, value. */
 export type Row = readonly [labels: Readonly<Record<string, string>>, t: number, v: number];
 
-export async function write(head: Head, rows: readonly Row[]): Promise<CommitResult> {
+export async function write(head: Appendable, rows: readonly Row[]): Promise<CommitResult> {
   const appender = head.appender();
   const refs = new Float64Array(rows.length);
   const t = new Float64Array(rows.length);
@@ -33,9 +35,14 @@ export interface ReadSeries {
   readonly v: number[];
 }
 
-/** Labels are printed as `a=b,c=d`. */
-export function readSelection(s: Selection, mint: number = -Infinity, maxt: number = Infinity): ReadSeries[] {
-  const reader = openChunkReader();
+/** Labels are printed as `a=b,c=d`. `files`: where chunks may lie besides memory. */
+export function readSelection(
+  s: Selection,
+  mint: number = -Infinity,
+  maxt: number = Infinity,
+  files?: Files,
+): ReadSeries[] {
+  const reader = openChunkReader(files);
   const symbols = new SymbolReader(s.symbols);
   const column = newColumn(1);
   const out: ReadSeries[] = [];
@@ -54,12 +61,15 @@ export function readSelection(s: Selection, mint: number = -Infinity, maxt: numb
 }
 
 export async function query(
-  head: Head,
+  head: { querier(): Querier },
   matchers: readonly Matcher[],
   mint: number = -Infinity,
   maxt: number = Infinity,
+  files?: Files,
 ): Promise<ReadSeries[]> {
-  return using(head.querier(), async (q) => readSelection(await q.select(mint, maxt, matchers), mint, maxt));
+  return using(head.querier(), async (q) =>
+    readSelection(await q.select(mint, maxt, matchers), mint, maxt, files),
+  );
 }
 
 export async function using<T>(querier: Querier, fn: (q: Querier) => Promise<T>): Promise<T> {

@@ -1,0 +1,151 @@
+// Which blocks there are. The list changes in one step (a block is published, or takes the place of others); folders of blocks that left it
+// are removed only when no querier can still read them. A block that cannot be read is set aside: named, not listed, left where it is.
+import type { Files, Log } from '@munjigi/env';
+import { EnvError } from '@munjigi/env';
+import { StorageError, type BlockRef } from '@munjigi/model';
+import { blockFolders, folderBytes } from './folders.ts';
+import { readMeta, type BlockMeta } from '../block/meta.ts';
+import { checkBlock } from '../block/reader.ts';
+
+/** A block as the list has it. */
+export interface ListedBlock {
+  readonly meta: BlockMeta;
+  readonly dir: string;
+  readonly ref: BlockRef;
+  readonly sizeBytes: number;
+}
+
+/** A folder that looks like a block and cannot be used. */
+export interface AsideBlock {
+  readonly dir: string;
+  readonly reason: string;
+}
+
+export interface BlockList {
+  /** By mint, then ulid. */
+  list(): readonly ListedBlock[];
+  aside(): readonly AsideBlock[];
+  /** Blocks that overlap [mint, maxt] (ms, both inclusive). */
+  refs(mint: number, maxt: number): BlockRef[];
+  /** Newest end of blocks with in-order data: what lies before it is final. -Infinity: none. */
+  inOrderMaxt(): number;
+  bytes(): number;
+  /** Lists a block that was written, and takes `replaced` off the list in the same step. Null: only takes off. */
+  replace(ulid: string | null, replaced: readonly string[]): void;
+  /** Looks again at a block whose files changed (its tombstones). */
+  refresh(ulid: string): void;
+}
+
+export interface BlockListEnv {
+  readonly files: Files;
+  readonly log: Log;
+}
+
+/** `whenUnseen` calls its function once no querier is open that was opened before now. */
+export function openBlockList(
+  env: BlockListEnv,
+  path: string,
+  o: { readonly whenUnseen: (fn: () => void) => void; readonly readOnly: boolean },
+): BlockList {
+  const { files, log } = env;
+  const blocks = new Map<string, ListedBlock>();
+  const aside: AsideBlock[] = [];
+  let sorted: ListedBlock[] = [];
+  let version = 0;
+
+  function load(ulid: string): ListedBlock | null {
+    const dir = `${path}/${ulid}`;
+    try {
+      const meta = readMeta(files.readFile(`${dir}/meta.json`), `${dir}/meta.json`);
+      checkBlock(files, dir);
+      const ref = { dir, ulid, mint: meta.minTime, maxt: meta.maxTime, version: ++version };
+      return { meta, dir, ref, sizeBytes: folderBytes(files, dir) };
+    } catch (error) {
+      if (!(error instanceof StorageError) && !(error instanceof EnvError)) throw error;
+      aside.push({ dir, reason: error.message });
+      log.error('a block cannot be read and is left out; the rest serves', {
+        block: dir,
+        reason: error.message,
+      });
+      return null;
+    }
+  }
+
+  function sort(): void {
+    sorted = [...blocks.values()].sort(
+      (a, b) => a.meta.minTime - b.meta.minTime || (a.meta.ulid < b.meta.ulid ? -1 : 1),
+    );
+  }
+
+  function drop(ulid: string): void {
+    const dir = `${path}/${ulid}`;
+    o.whenUnseen(() => {
+      try {
+        // A name that no start takes for a block: a crash in the middle leaves nothing that looks whole.
+        files.rename(dir, `${dir}.tmp-for-deletion`);
+        files.removeTree(`${dir}.tmp-for-deletion`);
+      } catch (error) {
+        if (!(error instanceof EnvError)) throw error;
+        log.warn('a block that is no longer needed could not be removed; the next start tries again', {
+          block: dir,
+          reason: error.message,
+        });
+      }
+    });
+  }
+
+  const found = blockFolders(files, path);
+  if (!o.readOnly)
+    for (const leftover of found.leftovers) {
+      log.info('removing what an interrupted write or removal of a block left', { dir: leftover });
+      files.removeTree(`${path}/${leftover}`);
+    }
+  for (const ulid of found.blocks) {
+    const block = load(ulid);
+    if (block !== null) blocks.set(ulid, block);
+  }
+  // A crash between publishing a compacted block and removing its parents leaves both.
+  const superseded = new Set<string>();
+  for (const { meta } of blocks.values()) {
+    if (meta.compaction.deletable === true) superseded.add(meta.ulid);
+    for (const parent of meta.compaction.parents ?? []) superseded.add(parent.ulid);
+  }
+  for (const ulid of superseded) if (blocks.delete(ulid) && !o.readOnly) drop(ulid);
+  sort();
+
+  return {
+    list: () => sorted,
+    aside: () => aside,
+    refs: (mint, maxt) =>
+      sorted.filter(({ ref }) => ref.mint <= maxt && ref.maxt > mint).map(({ ref }) => ref),
+    inOrderMaxt(): number {
+      let maxt = -Infinity;
+      for (const { meta } of sorted)
+        if (meta.compaction.hints?.includes('from-out-of-order') !== true)
+          maxt = Math.max(maxt, meta.maxTime);
+      return maxt;
+    },
+    bytes: () => sorted.reduce((sum, block) => sum + block.sizeBytes, 0),
+    replace(ulid, replaced): void {
+      if (ulid !== null) {
+        const block = load(ulid);
+        // Its parents stay when what was just written cannot be read back.
+        if (block === null)
+          throw new StorageError(
+            'EFORMAT',
+            `${path}/${ulid}: written a moment ago and cannot be read`,
+            false,
+          );
+        blocks.set(ulid, block);
+      }
+      for (const old of replaced) if (blocks.delete(old)) drop(old);
+      sort();
+    },
+    refresh(ulid): void {
+      const block = load(ulid);
+      if (block === null) blocks.delete(ulid);
+      else blocks.set(ulid, block);
+      sort();
+    },
+  };
+}

@@ -1,0 +1,243 @@
+// The store on a data folder: the head, the blocks beside it, and what keeps both in order. This file opens and closes; what happens in between by
+// itself is in upkeep.ts, what an operator asks for in admin.ts.
+import { EnvError, type FileLock, type Files } from '@munjigi/env';
+import {
+  StorageError,
+  type Appendable,
+  type Appender,
+  type BlockRef,
+  type Matcher,
+  type MetricFamily,
+  type Querier,
+  type Queryable,
+} from '@munjigi/model';
+import { cleanTombstones, deleteSeries, takeSnapshot } from './admin.ts';
+import { openBlockList, type AsideBlock, type BlockList, type ListedBlock } from './blocks.ts';
+import { compactionThread } from './compactor.ts';
+import { dbFamilies, newDbCounters, type DbCounters } from './families.ts';
+import {
+  headSettings,
+  DB_DEFAULTS,
+  type DbEnv,
+  type DbOptions,
+  type DbSettings,
+  type OpenOptions,
+} from './options.ts';
+import { upkeep, writeHeadSnapshot, type Store } from './upkeep.ts';
+import { openHead, type Head, type HeadStats, type WalReplay } from '../head/head.ts';
+import { storageError } from '../wal/writer.ts';
+
+/** A store as the thread that owns it sees it. Selections name the blocks to read besides: `blockReader` merges them where the query runs. */
+export interface Db extends Appendable, Queryable {
+  appender(): Appender;
+  querier(): Querier;
+  configure(settings: DbSettings): void;
+  stats(): HeadStats;
+  families(): MetricFamily[];
+  walReplay(): WalReplay;
+  /** The `limit` largest of each kind. */
+  tsdbStatus(limit: number): ReturnType<Head['tsdbStatus']>;
+  blocks(): readonly ListedBlock[];
+  /** Blocks that cannot be read, and why. */
+  aside(): readonly AsideBlock[];
+  /** Everything committed so far survives a power failure once this resolves. */
+  sync(): Promise<void>;
+  /** What happens every interval by itself; rejects with what failed. One at a time. */
+  upkeep(): Promise<void>;
+  /** Notes the head down for the next start. */
+  snapshotHead(): Promise<void>;
+  deleteSeries(selectors: readonly (readonly Matcher[])[], mint: number, maxt: number): Promise<void>;
+  cleanTombstones(): Promise<void>;
+  /** Copies blocks, and the head unless `skipHead`, to snapshots/<name>; resolves with the name. */
+  snapshot(skipHead: boolean): Promise<string>;
+  /** Waits for the disk and lets go of the folder. */
+  close(): Promise<void>;
+}
+
+/** Locks the folder, reads what is there and starts the upkeep. Rejects with StorageError. */
+export async function openDb(env: DbEnv, options: DbOptions): Promise<Db> {
+  const { files } = env;
+  const o: OpenOptions = { ...DB_DEFAULTS, ...options };
+  let lock: FileLock | null = null;
+  try {
+    if (o.readOnly) mustExist(files, o.path);
+    else lock = await takeFolder(files, o.path);
+    let head: Head | null = null;
+    const blocks = openBlockList(env, o.path, {
+      // Before there is a head there are no queriers.
+      whenUnseen: (fn) => (head === null ? fn() : head.whenUnseen(fn)),
+      readOnly: o.readOnly,
+    });
+    const minValid = blocks.inOrderMaxt();
+    head = await openHead(env, {
+      ...headSettings(o),
+      lock: false,
+      ...(minValid > -Infinity ? { minValid } : {}),
+    });
+    return newDb(env, o, { lock, blocks, head });
+  } catch (error) {
+    lock?.release();
+    throw error instanceof EnvError ? storageError(error, `open ${o.path}`) : error;
+  }
+}
+
+function mustExist(files: Files, path: string): void {
+  if (files.stat(path)?.kind !== 'dir')
+    throw new StorageError('ENOENT', `${path}: there is no such folder to read`, false);
+}
+
+/** Makes the folder and takes its lock. */
+async function takeFolder(files: Files, path: string): Promise<FileLock> {
+  const made = missingFolders(files, path);
+  files.makeDir(path);
+  for (const folder of made) await files.syncDir(folder);
+  const lock = files.lock(`${path}/munjigi.lock`);
+  if (lock !== null) return lock;
+  throw new StorageError(
+    'ELOCKED',
+    `${path} is in use: another process holds ${path}/munjigi.lock. Stop it, use another folder, or open it read-only`,
+    false,
+  );
+}
+
+/** The folders in which something must be made before `path` is there, innermost last. */
+function missingFolders(files: Files, path: string): string[] {
+  const parents: string[] = [];
+  for (let at = path; files.stat(at) === null;) {
+    const slash = at.lastIndexOf('/');
+    const parent = slash < 0 ? '.' : slash === 0 ? '/' : at.slice(0, slash);
+    parents.unshift(parent);
+    if (slash <= 0) break;
+    at = parent;
+  }
+  return parents;
+}
+
+interface Parts {
+  readonly lock: FileLock | null;
+  readonly blocks: BlockList;
+  readonly head: Head;
+}
+
+function newDb(env: DbEnv, o: OpenOptions, parts: Parts): Db {
+  const { lock, blocks, head } = parts;
+  const counters = newDbCounters(env.clock.monotonic());
+  const options = { ...o };
+  const compaction = compactionThread(env.workers);
+  let closed = false;
+  const store: Store = { env, options, head, blocks, compaction, counters, closing: () => closed };
+  /** Upkeep and administration, one after the other. */
+  let last: Promise<unknown> = Promise.resolve();
+  let due = false;
+
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (closed) return Promise.reject(new StorageError('ECLOSED', 'the store was closed', false));
+    if (o.readOnly)
+      return Promise.reject(new StorageError('EREADONLY', `${o.path} was opened read-only`, false));
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  const timer = o.readOnly
+    ? null
+    : env.clock.every(o.interval_ms, () => {
+        // One waiting turn is enough.
+        if (due || closed) return;
+        due = true;
+        inTurn(() => {
+          due = false;
+          return upkeep(store);
+        }).catch((error: Error) => {
+          if (!(error instanceof StorageError))
+            env.log.error(`upkeep of the store failed: ${error.message}`, { path: o.path });
+        });
+      });
+
+  return {
+    appender: () => counted(head.appender(), counters),
+    querier: () => withBlockRefs(head.querier(), blocks),
+    configure(settings): void {
+      Object.assign(options, settings);
+      head.configure(settings);
+    },
+    stats: () => head.stats(),
+    families: () => [...head.families(), ...dbFamilies(counters, blocks, options.retention_bytes)],
+    walReplay: () => head.walReplay(),
+    tsdbStatus: (limit) => head.tsdbStatus(limit),
+    blocks: () => blocks.list(),
+    aside: () => blocks.aside(),
+    sync: () => head.sync(),
+    upkeep: () => inTurn(() => upkeep(store)),
+    snapshotHead: () => inTurn(() => writeHeadSnapshot(store)),
+    deleteSeries: (selectors, mint, maxt) => inTurn(() => deleteSeries(store, selectors, mint, maxt)),
+    cleanTombstones: () => inTurn(() => cleanTombstones(store)),
+    snapshot: (skipHead) => inTurn(() => takeSnapshot(store, skipHead)),
+    async close(): Promise<void> {
+      if (closed) return;
+      closed = true;
+      timer?.cancel();
+      compaction.stop();
+      try {
+        await last;
+        compaction.resume();
+        if (!o.readOnly) await lastSnapshot(store);
+      } finally {
+        await compaction.close();
+        try {
+          await head.close();
+        } finally {
+          lock?.release();
+        }
+      }
+    },
+  };
+}
+
+/** A store that can't note its head down (a full disk) still closes: the log has everything. */
+async function lastSnapshot(store: Store): Promise<void> {
+  try {
+    await writeHeadSnapshot(store);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    store.env.log.warn(`the next start will read the whole log: ${error.message}`, {
+      path: store.options.path,
+    });
+  }
+}
+
+/** An appender whose commits tell when the disk is full, and when it is no more. */
+function counted(appender: Appender, counters: DbCounters): Appender {
+  const commit = appender.commit.bind(appender);
+  appender.commit = async () => {
+    try {
+      const result = await commit();
+      counters.diskFull = false;
+      return result;
+    } catch (error) {
+      if (error instanceof StorageError) {
+        counters.refusedCommits++;
+        if (error.code === 'ENOSPC') counters.diskFull = true;
+      }
+      throw error;
+    }
+  };
+  return appender;
+}
+
+/** The head's querier; what it answers names the blocks that are there afterwards, and they stay until it is closed. */
+function withBlockRefs(inner: Querier, blocks: BlockList): Querier {
+  const refs = (mint: number, maxt: number): readonly BlockRef[] => blocks.refs(mint, maxt);
+  return {
+    // The list is taken after the capture: a block appears before the head lets go of its samples, so nothing is missed.
+    select: async (mint, maxt, matchers, hints) => ({
+      ...(await inner.select(mint, maxt, matchers, hints)),
+      blocks: refs(mint, maxt),
+    }),
+    labelNames: async (q) => ({ ...(await inner.labelNames(q)), blocks: refs(q.mint, q.maxt) }),
+    labelValues: async (name, q) => ({ ...(await inner.labelValues(name, q)), blocks: refs(q.mint, q.maxt) }),
+    exemplars: (mint, maxt, matchers) => inner.exemplars(mint, maxt, matchers),
+    metadata: (metric) => inner.metadata(metric),
+    close: () => inner.close(),
+  };
+}
