@@ -2,6 +2,7 @@
 import { joinPort, type Port, type Transfer } from '@munjigi/env';
 import { StorageError, movableColumns, selectionColumns, type Selection } from '@munjigi/model';
 import type { BlockMeta } from '../block/meta.ts';
+import type { SnapshotStats } from '../head/snapshot-write.ts';
 import type { CheckpointStats } from '../wal/checkpoint.ts';
 import type { Rewritten } from './rewrite.ts';
 import type { CompactionCalls, CompactionProgress, CompactionReply } from './worker.ts';
@@ -16,6 +17,8 @@ export interface Compactor {
   filter(call: CompactionCalls['filter']): Promise<Rewritten>;
   delete(call: CompactionCalls['delete']): Promise<number>;
   checkpoint(call: CompactionCalls['checkpoint']): Promise<CheckpointStats>;
+  /** `transfer`: buffers of the data that may be moved. */
+  snapshotHead(call: CompactionCalls['snapshotHead'], transfer: readonly Transfer[]): Promise<SnapshotStats>;
   snapshotBlocks(call: CompactionCalls['snapshotBlocks']): Promise<void>;
 }
 
@@ -50,6 +53,7 @@ export function connectCompactor(
     filter: (argument) => call('filter', argument),
     delete: (argument) => call('delete', argument),
     checkpoint: (argument) => call('checkpoint', argument),
+    snapshotHead: (argument, transfer) => call('snapshotHead', argument, transfer),
     snapshotBlocks: (argument) => call('snapshotBlocks', argument),
   };
 }

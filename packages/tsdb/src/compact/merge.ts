@@ -15,11 +15,6 @@ export interface MergeOptions {
   readonly maxt: number;
   /** Floats that must be encoded anew become XOR2 instead of XOR. Samples with start times and what was XOR2 always do. */
   readonly xor2: boolean;
-  /**
-   * The time in ms before which whole chunks of a series are left out; Infinity leaves the series out. Gets the source and its symbol numbers,
-   * name and value in turn.
-   */
-  readonly keepFrom?: (source: number, labels: Uint32Array, n: number) => number;
   /** One shared Int32: not 0 ends the work with StorageError ECANCELED before the next series. */
   readonly stop?: Int32Array;
   readonly progress?: (series: number) => void;
@@ -42,13 +37,8 @@ export async function writeMerged(
   while (cursors.next()) {
     if (o.stop !== undefined && Atomics.load(o.stop, 0) !== 0)
       throw new StorageError('ECANCELED', 'the compaction was stopped before its end', true);
-    const first = cursors.group[0]!;
-    const source = sources[first]!;
-    const from = o.keepFrom?.(first, source.labels, source.labelCount) ?? -Infinity;
-    if (from < Infinity) {
-      for (const i of cursors.group) chunks.add(sources[i]!, from);
-      if (await chunks.write(cursors.labels, cursors.labelCount)) written++;
-    }
+    for (const i of cursors.group) chunks.add(sources[i]!);
+    if (await chunks.write(cursors.labels, cursors.labelCount)) written++;
     if (++done % PROGRESS_SERIES === 0) o.progress?.(done);
   }
   o.progress?.(done);
@@ -77,7 +67,7 @@ class MergedCursors {
     for (let i = 0; i < sources.length; i++) this.group.push(i);
   }
 
-  /** Moves those of the current group on and makes the next group. */
+  /** Moves those of the current group on and makes the next group. Throws StorageError when a source is not in label order. */
   next(): boolean {
     for (const i of this.group) if (this.#sources[i]!.next()) this.#insert(i);
     this.group.length = 0;
@@ -92,12 +82,7 @@ class MergedCursors {
   }
 
   #insert(i: number): void {
-    const { labels, labelCount } = this.#sources[i]!;
-    const map = this.#numbers[i]!;
-    if (this.#labels[i]!.length < labelCount) this.#labels[i] = new Uint32Array(2 * labelCount);
-    const mine = this.#labels[i]!;
-    for (let k = 0; k < labelCount; k++) mine[k] = map[labels[k]!]!;
-    this.#counts[i] = labelCount;
+    this.#takeLabels(i);
     let from = 0;
     let to = this.#order.length;
     while (from < to) {
@@ -109,6 +94,28 @@ class MergedCursors {
     this.#order.splice(from, 0, i);
   }
 
+  /** The labels of source i's new series in new numbers; they must come behind those that it had. */
+  #takeLabels(i: number): void {
+    const { labels, labelCount, name } = this.#sources[i]!;
+    const map = this.#numbers[i]!;
+    if (this.#labels[i]!.length < labelCount) this.#labels[i] = doubled(this.#labels[i]!, labelCount);
+    const mine = this.#labels[i]!;
+    const before = this.#counts[i]!;
+    let order = 0;
+    for (let k = 0; k < labelCount; k++) {
+      const symbol = map[labels[k]!]!;
+      if (order === 0) order = k < before ? symbol - mine[k]! : 1;
+      mine[k] = symbol;
+    }
+    this.#counts[i] = labelCount;
+    if (order > 0) return;
+    throw new StorageError(
+      'EFORMAT',
+      `${name} has series out of label order: delete it, or make it anew with a program that sorts them`,
+      false,
+    );
+  }
+
   #compare(i: number, k: number): number {
     const a = this.#labels[i]!;
     const b = this.#labels[k]!;
@@ -116,4 +123,10 @@ class MergedCursors {
     for (let at = 0; at < n; at++) if (a[at] !== b[at]) return a[at]! - b[at]!;
     return this.#counts[i]! - this.#counts[k]!;
   }
+}
+
+function doubled(old: Uint32Array, least: number): Uint32Array {
+  const fresh = new Uint32Array(2 * least);
+  fresh.set(old);
+  return fresh;
 }

@@ -6,10 +6,10 @@ import { newBlockCache, type BlockCache } from '../block/cache.ts';
 import type { BlockMeta } from '../block/meta.ts';
 import { openBlock, type Block } from '../block/reader.ts';
 import { changeMeta, notingRetention, setDeletable, setFailed } from './block-meta.ts';
-import { blockSource } from './block-source.ts';
+import { blockSource, type BlockSourceOptions } from './block-source.ts';
 import { byAge, described, mergedMeta } from './plan.ts';
 import { policyKey, retentionStep, type RetentionPolicy } from './retention.ts';
-import { keptFrom, retentionOf } from './rules.ts';
+import { keptSince, retentionOf } from './rules.ts';
 import { diskError, writeBlock, type NewMeta, type WriteSettings } from './write-block.ts';
 
 /** Index pages of all blocks that are read at a time. */
@@ -50,10 +50,10 @@ export async function compactBlocks(
   try {
     return await withBlocks(files, parents, o, (blocks) => {
       const meta = mergedMeta(o.ulid, blocks.map((block) => block.meta).sort(byTime));
-      const rules = blocks.map((block) => (o.retention === undefined ? null : keptRule(block, o.retention)));
-      return rewrite(files, blocks, meta, o, {
-        keepFrom: (source, labels, n) => rules[source]?.(labels, n) ?? -Infinity,
-      });
+      const { retention } = o;
+      return rewrite(files, blocks, meta, o, (block) =>
+        retention === undefined ? {} : { keptFrom: keptRule(block, retention) },
+      );
     });
   } catch (error) {
     if (error instanceof StorageError && error.code === 'EFORMAT')
@@ -66,7 +66,7 @@ export async function compactBlocks(
 export function cleanTombstones(files: Files, parent: string, o: RewriteOptions): Promise<Rewritten> {
   return withBlocks(files, [parent], o, async ([block]) => {
     if (block!.tombstones().ref.length === 0) return { meta: null, replaced: [] };
-    return rewrite(files, [block!], sameData(o.ulid, block!.meta), o, {});
+    return rewrite(files, [block!], sameData(o.ulid, block!.meta), o, () => ({}));
   });
 }
 
@@ -82,8 +82,8 @@ export function filterBlock(
   const { policy, newest_ms } = o.retention;
   return withBlocks(files, [parent], o, async ([block]) => {
     const applied = { policy: policyKey(policy), step_ms: retentionStep(block!.meta, newest_ms, policy) };
-    const rule = keptRule(block!, o.retention);
-    const { gone, used } = lookThrough(block!, rule, o);
+    const keptFrom = keptRule(block!, o.retention);
+    const { gone, used } = lookThrough(block!, keptFrom, o);
     if (gone === 0) {
       await changeMeta(files, block!.dir, (meta) => ({
         ...meta,
@@ -92,7 +92,7 @@ export function filterBlock(
       return { meta: null, replaced: [] };
     }
     const meta = { ...sameData(o.ulid, block!.meta), extra: notingRetention(block!.meta.extra, applied) };
-    return rewrite(files, [block!], meta, o, { keepFrom: (_, labels, n) => rule(labels, n), used });
+    return rewrite(files, [block!], meta, o, () => ({ keptFrom, used }));
   });
 }
 
@@ -108,8 +108,8 @@ function lookThrough(
   while (cursor.next()) {
     if (o.stop !== undefined && Atomics.load(o.stop, 0) !== 0) throw stopped();
     const n = cursor.labelCount;
-    const last = cursor.chunkCount === 0 ? -Infinity : cursor.chunkMaxt[cursor.chunkCount - 1]!;
-    if (last < keptFromOf(cursor.labels, n)) gone++;
+    const from = keptFromOf(cursor.labels, n);
+    if (cursor.chunkMaxt.subarray(0, cursor.chunkCount).every((maxt) => maxt < from)) gone++;
     else for (let i = 0; i < n; i++) used[cursor.labels[i]!] = 1;
   }
   return { gone, used };
@@ -120,15 +120,12 @@ async function rewrite(
   blocks: readonly Block[],
   meta: NewMeta,
   o: RewriteOptions,
-  how: { keepFrom?: (source: number, labels: Uint32Array, n: number) => number; used?: Uint8Array },
+  how: (block: Block) => Omit<BlockSourceOptions, 'age'>,
 ): Promise<Rewritten> {
-  const sources = blocks.map((block, i) => blockSource(files, block, i + 1, how.used));
+  const sources = blocks.map((block, i) => blockSource(files, block, { ...how(block), age: i + 1 }));
   const replaced = blocks.map((block) => block.meta.ulid);
   try {
-    const written = await writeBlock(files, o.dir, sources, meta, {
-      ...o,
-      ...(how.keepFrom === undefined ? {} : { keepFrom: how.keepFrom }),
-    });
+    const written = await writeBlock(files, o.dir, sources, meta, o);
     if (written === null) for (const block of blocks) await setDeletable(files, block.dir);
     return { meta: written, replaced };
   } finally {
@@ -173,7 +170,7 @@ function keptRule(
   { policy, newest_ms }: RetentionNow,
 ): (labels: Uint32Array, n: number) => number {
   const retention = retentionOf(policy, (symbol) => block.symbolText(symbol));
-  return (labels, n) => keptFrom(retention(labels, n), newest_ms);
+  return (labels, n) => keptSince(retention(labels, n), newest_ms);
 }
 
 function byTime(a: BlockMeta, b: BlockMeta): number {

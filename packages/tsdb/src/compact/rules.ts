@@ -58,6 +58,6 @@ export function retentionOf(
 }
 
 /** The time in ms before which a series' samples are too old. */
-export function keptFrom(retention_ms: number, newest_ms: number): number {
+export function keptSince(retention_ms: number, newest_ms: number): number {
   return retention_ms === 0 ? -Infinity : newest_ms - retention_ms;
 }

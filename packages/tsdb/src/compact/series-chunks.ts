@@ -27,8 +27,8 @@ const BEYOND_BYTES = 32;
 const FIRST_SCRATCH_BYTES: number = 64 * 1024;
 
 export interface SeriesChunks {
-  /** Takes the chunks of the source's current series whose maxt is not before `from` (ms). */
-  add(source: SeriesSource, from: number): void;
+  /** Takes the chunks of the source's current series. */
+  add(source: SeriesSource): void;
   /**
    * Writes the series of labels[0..n), new symbol numbers of name and value in turn, with what was added, and forgets it. False: nothing
    * was left of it, and nothing was written.
@@ -66,7 +66,7 @@ class Chunks implements SeriesChunks {
     this.#xor2 = o.xor2;
   }
 
-  add(source: SeriesSource, from: number): void {
+  add(source: SeriesSource): void {
     const { chunks, deleted } = source;
     const to = this.#deleted;
     growRows(to, to.count + deleted.count);
@@ -78,7 +78,7 @@ class Chunks implements SeriesChunks {
     for (let i = 0; i < chunks.count; i++) {
       const mint = chunks.mint[i]!;
       const maxt = chunks.maxt[i]!;
-      if (maxt < from || maxt < this.#mint || mint > this.#last) continue;
+      if (maxt < this.#mint || mint > this.#last) continue;
       let partial = mint < this.#mint || maxt > this.#last;
       let hidden = false;
       for (let k = 0; k < deleted.count && !hidden; k++) {

@@ -3,6 +3,7 @@
 import { joinPort, type Env, type Handler, type Port } from '@munjigi/env';
 import { StorageError } from '@munjigi/model';
 import { ULID_RANDOM_BYTES, newUlid } from '../block/ulid.ts';
+import { writeSnapshot, type SnapshotOptions } from '../head/snapshot-write.ts';
 import { checkpoint, type CheckpointOptions } from '../wal/checkpoint.ts';
 import { cutHead, cutOutOfOrder, type CutOptions, type OutOfOrderCut } from './cut.ts';
 import { deleteSeries, type DeleteOptions } from './delete.ts';
@@ -33,6 +34,8 @@ export interface CompactionCalls {
   filter: Plain<RewriteOptions> & { readonly parent: string; readonly retention: RetentionNow };
   delete: DeleteOptions;
   checkpoint: CheckpointOptions;
+  /** `path`: the data folder. */
+  snapshotHead: SnapshotOptions & { readonly path: string };
   snapshotBlocks: { readonly dirs: readonly string[]; readonly to: string };
 }
 
@@ -98,6 +101,7 @@ export function run(env: Env, parent: Port, { stop }: CompactionStart): void {
     ),
     delete: inTurn((call: CompactionCalls['delete']) => deleteSeries(files, call)),
     checkpoint: inTurn((call: CompactionCalls['checkpoint']) => checkpoint(env, call)),
+    snapshotHead: inTurn((call: CompactionCalls['snapshotHead']) => writeSnapshot(env, call.path, call)),
     snapshotBlocks: inTurn(({ dirs, to }: CompactionCalls['snapshotBlocks']) =>
       snapshotBlocks(files, dirs, to),
     ),

@@ -4,7 +4,7 @@ import { StorageError } from '@munjigi/model';
 import type { BlockMeta } from '../block/meta.ts';
 import { SEGMENT_BYTES } from '../block/segment-writer.ts';
 import { TMP_FOR_CREATION, newBlockWriter, type BlockWriter, type MetaParts } from '../block/writer.ts';
-import { writeMerged, type MergeOptions } from './merge.ts';
+import { writeMerged } from './merge.ts';
 import type { SeriesSource } from './source.ts';
 
 /** How blocks are written, whatever goes into them. */
@@ -29,7 +29,7 @@ export async function writeBlock(
   dir: string,
   sources: readonly SeriesSource[],
   meta: NewMeta,
-  o: WriteSettings & Pick<MergeOptions, 'keepFrom'>,
+  o: WriteSettings,
 ): Promise<BlockMeta | null> {
   const what = `write block ${meta.ulid} from ${sources.map((source) => source.name).join(', ')}`;
   const temporary = `${dir}/${meta.ulid}${TMP_FOR_CREATION}`;
