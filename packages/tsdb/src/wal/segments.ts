@@ -25,8 +25,10 @@ export interface WalFolder {
   readonly leftovers: string[];
 }
 
+/** A folder that is not there is an empty log: one that was only ever given blocks has none. */
 export function listWal(files: Files, dir: string): WalFolder {
   const segments: number[] = [];
+  if (files.stat(dir) === null) return { segments, checkpoint: -1, leftovers: [] };
   const checkpoints: number[] = [];
   const leftovers: string[] = [];
   for (const { name, kind } of files.list(dir)) {
