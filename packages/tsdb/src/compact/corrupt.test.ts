@@ -11,9 +11,11 @@ import { compactBlocks } from './rewrite.ts';
 import { newChunkRows, type SeriesSource, type SymbolView } from './source.ts';
 import type { BlockWriter } from '../block/writer.ts';
 
+const TIMEOUT_MS = 60_000;
+
 const ROUNDS = 400;
 
-test(`${ROUNDS} blocks with wrong bytes`, async () => {
+test(`${ROUNDS} blocks with wrong bytes`, { timeout: TIMEOUT_MS }, async () => {
   const world = simWorld(11);
   const r = world.random('bytes');
   const { files } = world.env;

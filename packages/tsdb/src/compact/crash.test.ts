@@ -20,6 +20,8 @@ import { snapshotBlocks } from './snapshot-blocks.ts';
 import type { Files } from '@munjigi/env';
 import type { Selection } from '@munjigi/model';
 
+const TIMEOUT_MS = 60_000;
+
 const DIR = '/d';
 const SEED = 5;
 
@@ -192,7 +194,7 @@ async function prepared(job: Job): Promise<{ world: SimWorld; selection: Selecti
   return { world, selection };
 }
 
-test.each(JOBS)('a crash at every operation of $name', async (job) => {
+test.each(JOBS)('a crash at every operation of $name', { timeout: TIMEOUT_MS }, async (job) => {
   const { world, selection } = await prepared(job);
   expect(await world.run(opened(world.env))).toEqual(job.before);
   const begin = world.disk.operations;
@@ -235,69 +237,77 @@ test.each(JOBS)('a crash at every operation of $name', async (job) => {
   }
 });
 
-test.each(JOBS)('a full disk in the middle of $name leaves what was there', async (job) => {
-  let failed = 0;
-  for (let room = 0; ; room += 61) {
-    const { world, selection } = await prepared(job);
-    const tree = world.disk.tree();
-    world.disk.full(world.disk.used + room);
-    const error: unknown = await world.run(job.work(world.env, selection)).then(
-      () => null,
-      (e: unknown) => e,
-    );
-    if (error === null) break;
-    failed++;
-    expect(error).toMatchObject({ code: 'ENOSPC', retryable: true });
-    // A deletion may have hidden samples already; what only counts them could not be written.
-    expect(world.disk.tree().filter((path) => !path.endsWith('.tmp'))).toEqual(tree);
-    world.disk.full(Infinity);
-    await world.run(job.work(world.env, selection));
-    expect(await world.run(opened(world.env))).toEqual(job.after);
-  }
-  expect(failed).toBeGreaterThan(0);
-});
+test.each(JOBS)(
+  'a full disk in the middle of $name leaves what was there',
+  { timeout: TIMEOUT_MS },
+  async (job) => {
+    let failed = 0;
+    for (let room = 0; ; room += 61) {
+      const { world, selection } = await prepared(job);
+      const tree = world.disk.tree();
+      world.disk.full(world.disk.used + room);
+      const error: unknown = await world.run(job.work(world.env, selection)).then(
+        () => null,
+        (e: unknown) => e,
+      );
+      if (error === null) break;
+      failed++;
+      expect(error).toMatchObject({ code: 'ENOSPC', retryable: true });
+      // A deletion may have hidden samples already; what only counts them could not be written.
+      expect(world.disk.tree().filter((path) => !path.endsWith('.tmp'))).toEqual(tree);
+      world.disk.full(Infinity);
+      await world.run(job.work(world.env, selection));
+      expect(await world.run(opened(world.env))).toEqual(job.after);
+    }
+    expect(failed).toBeGreaterThan(0);
+  },
+);
 
-test('out-of-order blocks: all or none when the disk is full, each whole after a crash', async () => {
-  const job: Job = {
-    name: 'a cut of samples out of order',
-    prepare: head,
-    work: ({ files }, selection) => {
-      let n = 1;
-      return cutOutOfOrder(files, {
-        ...o(0),
-        selection: selection!,
-        newUlid: () => ulidOf(++n),
-        range_ms: 10,
-      });
-    },
-    before: samples(OLD),
-    after: samples({ ...OLD, 'a=b': [...OLD['a=b'], 11, 12, 13, 25] }),
-  };
-  for (let room = 0; ; room += 61) {
-    const { world, selection } = await prepared(job);
-    world.disk.full(world.disk.used + room);
-    const done = await world.run(job.work(world.env, selection)).then(
-      () => true,
-      () => false,
-    );
-    expect(await world.run(opened(world.env))).toEqual(done ? job.after : job.before);
-    if (done) break;
-  }
-  const first = samples({ ...OLD, 'a=b': [...OLD['a=b'], 11, 12, 13] });
-  const allowed = [job.before, first, job.after].map((s) => JSON.stringify(s));
-  for (let at = 1; ; at++) {
-    const { world, selection } = await prepared(job);
-    world.disk.crashAt(world.disk.operations + at);
-    const done = await world.run(job.work(world.env, selection)).then(
-      () => true,
-      () => false,
-    );
-    world.disk.crashAt(0);
-    if (done) break;
-    world.disk.crash(at % 2 === 0 ? 'process' : 'power');
-    expect(allowed).toContain(JSON.stringify(await world.run(opened(world.restart()))));
-  }
-});
+test(
+  'out-of-order blocks: all or none when the disk is full, each whole after a crash',
+  { timeout: TIMEOUT_MS },
+  async () => {
+    const job: Job = {
+      name: 'a cut of samples out of order',
+      prepare: head,
+      work: ({ files }, selection) => {
+        let n = 1;
+        return cutOutOfOrder(files, {
+          ...o(0),
+          selection: selection!,
+          newUlid: () => ulidOf(++n),
+          range_ms: 10,
+        });
+      },
+      before: samples(OLD),
+      after: samples({ ...OLD, 'a=b': [...OLD['a=b'], 11, 12, 13, 25] }),
+    };
+    for (let room = 0; ; room += 61) {
+      const { world, selection } = await prepared(job);
+      world.disk.full(world.disk.used + room);
+      const done = await world.run(job.work(world.env, selection)).then(
+        () => true,
+        () => false,
+      );
+      expect(await world.run(opened(world.env))).toEqual(done ? job.after : job.before);
+      if (done) break;
+    }
+    const first = samples({ ...OLD, 'a=b': [...OLD['a=b'], 11, 12, 13] });
+    const allowed = [job.before, first, job.after].map((s) => JSON.stringify(s));
+    for (let at = 1; ; at++) {
+      const { world, selection } = await prepared(job);
+      world.disk.crashAt(world.disk.operations + at);
+      const done = await world.run(job.work(world.env, selection)).then(
+        () => true,
+        () => false,
+      );
+      world.disk.crashAt(0);
+      if (done) break;
+      world.disk.crash(at % 2 === 0 ? 'process' : 'power');
+      expect(allowed).toContain(JSON.stringify(await world.run(opened(world.restart()))));
+    }
+  },
+);
 
 test('a snapshot is whole after a crash at any operation, or not there', async () => {
   let whole = 0;

@@ -10,6 +10,8 @@ import { symbolPages } from '../testing/model-selection.ts';
 import { cutHead } from './cut.ts';
 import { compactBlocks } from './rewrite.ts';
 
+const TIMEOUT_MS = 60_000;
+
 const SEEDS = 150;
 const LIMIT_MS: number = 2 ** 43;
 
@@ -23,7 +25,7 @@ function labelled(selection: Selection): Selection {
   };
 }
 
-test(`${SEEDS} random series, cut in two blocks and merged`, async () => {
+test(`${SEEDS} random series, cut in two blocks and merged`, { timeout: TIMEOUT_MS }, async () => {
   let compared = 0;
   let histograms = 0;
   for (let seed = 1; seed <= SEEDS; seed++) {

@@ -7,6 +7,8 @@ import { ulidOf } from '../testing/metas.ts';
 import { writeModelBlock, type ModelBlock } from '../testing/model-blocks.ts';
 import { compactBlocks } from './rewrite.ts';
 
+const TIMEOUT_MS = 60_000;
+
 const CACHE_BYTES: number = 64 * 1024;
 const PARENTS = 3;
 
@@ -75,7 +77,7 @@ async function merged(series: number): Promise<{ seen: Seen; cacheBytes: number;
   });
 }
 
-test('larger blocks are merged through the same buffers', async () => {
+test('larger blocks are merged through the same buffers', { timeout: TIMEOUT_MS }, async () => {
   const small = await merged(100);
   const large = await merged(1200);
   expect(large.samples).toBe(12 * small.samples);

@@ -19,6 +19,8 @@ import { deleteSeries } from './delete.ts';
 import { byAge } from './plan.ts';
 import { cleanTombstones, compactBlocks } from './rewrite.ts';
 
+const TIMEOUT_MS = 60_000;
+
 const SEEDS = 40;
 const NAMES = [
   '__name__=up,job=a',
@@ -72,59 +74,68 @@ function counted(samples: Samples): number {
   return n;
 }
 
-test(`${SEEDS} times random blocks, with and without overlaps and tombstones, merged as in memory`, async () => {
-  let overlaps = 0;
-  for (let seed = 1; seed <= SEEDS; seed++) {
-    const world = simWorld(seed);
-    const r = world.random('merge');
-    const { files } = world.env;
-    await world.run(async () => {
-      const metas: BlockMeta[] = [];
-      const parts: Samples[] = [];
-      const apart = r.chance(0.4);
-      if (!apart) overlaps++;
-      const step = r.chance(0.5) ? 1 : 10;
-      const count = 1 + r.below(4);
-      for (let i = 0; i < count; i++) {
-        const mint = apart ? 3000 * i : r.below(2000);
-        const block = randomBlock(r, mint, mint + 3000, step);
-        const ulid = ulidOf(r.below(1000) * 10 + i);
-        const meta = await writeModelBlock(files, '/d', { ulid, minTime: mint, maxTime: mint + 3000 }, block);
-        if (meta.stats.numSamples === 0) continue;
-        if (r.chance(0.4))
-          await deleteSeries(files, {
-            dir: `/d/${ulid}`,
-            mint: mint + r.below(1000),
-            maxt: mint + 500 + r.below(3000),
-            matchers: [{ name: 'job', op: r.chance(0.5) ? '=' : '!=', value: 'b' }],
-          });
-        metas.push(meta);
-      }
-      metas.sort(byAge);
-      for (const { ulid } of metas) parts.push(await readModelBlock(files, `/d/${ulid}`));
-      const expected = together(parts);
-      const { meta, replaced } = await compactBlocks(files, metas.map((m) => m.ulid).sort(), {
-        dir: '/d',
-        ulid: ulidOf(99_999),
-        xor2: false,
+test(
+  `${SEEDS} times random blocks, with and without overlaps and tombstones, merged as in memory`,
+  { timeout: TIMEOUT_MS },
+  async () => {
+    let overlaps = 0;
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const world = simWorld(seed);
+      const r = world.random('merge');
+      const { files } = world.env;
+      await world.run(async () => {
+        const metas: BlockMeta[] = [];
+        const parts: Samples[] = [];
+        const apart = r.chance(0.4);
+        if (!apart) overlaps++;
+        const step = r.chance(0.5) ? 1 : 10;
+        const count = 1 + r.below(4);
+        for (let i = 0; i < count; i++) {
+          const mint = apart ? 3000 * i : r.below(2000);
+          const block = randomBlock(r, mint, mint + 3000, step);
+          const ulid = ulidOf(r.below(1000) * 10 + i);
+          const meta = await writeModelBlock(
+            files,
+            '/d',
+            { ulid, minTime: mint, maxTime: mint + 3000 },
+            block,
+          );
+          if (meta.stats.numSamples === 0) continue;
+          if (r.chance(0.4))
+            await deleteSeries(files, {
+              dir: `/d/${ulid}`,
+              mint: mint + r.below(1000),
+              maxt: mint + 500 + r.below(3000),
+              matchers: [{ name: 'job', op: r.chance(0.5) ? '=' : '!=', value: 'b' }],
+            });
+          metas.push(meta);
+        }
+        metas.sort(byAge);
+        for (const { ulid } of metas) parts.push(await readModelBlock(files, `/d/${ulid}`));
+        const expected = together(parts);
+        const { meta, replaced } = await compactBlocks(files, metas.map((m) => m.ulid).sort(), {
+          dir: '/d',
+          ulid: ulidOf(99_999),
+          xor2: false,
+        });
+        expect([...replaced].sort()).toEqual(metas.map((m) => m.ulid).sort());
+        if (meta === null) return expect(counted(expected)).toBe(0);
+        expect(plainSamples(await readModelBlock(files, `/d/${ulidOf(99_999)}`)), `seed ${seed}`).toEqual(
+          plainSamples(expected),
+        );
+        expect(readBlockMeta(files, `/d/${ulidOf(99_999)}`)).toEqual(meta);
+        expect(meta.stats).toMatchObject({
+          numSamples: counted(expected),
+          numFloatSamples: counted(expected),
+          numHistogramSamples: 0,
+          numSeries: expected.size,
+          numTombstones: 0,
+        });
       });
-      expect([...replaced].sort()).toEqual(metas.map((m) => m.ulid).sort());
-      if (meta === null) return expect(counted(expected)).toBe(0);
-      expect(plainSamples(await readModelBlock(files, `/d/${ulidOf(99_999)}`)), `seed ${seed}`).toEqual(
-        plainSamples(expected),
-      );
-      expect(readBlockMeta(files, `/d/${ulidOf(99_999)}`)).toEqual(meta);
-      expect(meta.stats).toMatchObject({
-        numSamples: counted(expected),
-        numFloatSamples: counted(expected),
-        numHistogramSamples: 0,
-        numSeries: expected.size,
-        numTombstones: 0,
-      });
-    });
-  }
-  expect(overlaps).toBeGreaterThan(SEEDS / 4);
-});
+    }
+    expect(overlaps).toBeGreaterThan(SEEDS / 4);
+  },
+);
 
 /** The chunks' data of every series, as text. */
 function chunkBytes(files: Files, dir: string): Map<string, string[]> {
