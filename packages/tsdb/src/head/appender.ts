@@ -226,14 +226,16 @@ function publish(state: HeadState, batch: Batch, extras: BatchExtras): void {
     if (state.exemplars.add(row, state.series.generation[row]!, e as never)) state.counters.exemplars++;
 }
 
-function showSeries(state: HeadState, row: number): void {
+/** Puts a series into the postings, once. */
+export function showSeries(state: HeadState, row: number): void {
   const s = state.series;
   if ((s.flags[row]! & PUBLISHED) !== 0) return;
   s.flags[row]! |= PUBLISHED;
   addPostings(state.postings, s.labels.words, s.labelsAt[row]!, 2 * s.labelCount[row]!, row);
 }
 
-function widen(state: HeadState, t: number): void {
+/** Takes an in-order time into the head's range. */
+export function widen(state: HeadState, t: number): void {
   if (t > state.maxt) state.maxt = t;
   if (t < state.mint) state.mint = t;
 }

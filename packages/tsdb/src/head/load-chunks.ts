@@ -1,6 +1,6 @@
 // Start: what the files of chunks_head hold. Chunks come before the series they belong to (unless a snapshot named them): until then they
 // wait in chains by log reference.
-import { addFileChunk, dropOpenChunk, freeChunk, linkChunk, linkToChain, type Chain } from './chunk-table.ts';
+import { IN_MEMORY, addFileChunk, dropOpenChunk, freeChunk, linkToChain, type Chain } from './chunk-table.ts';
 import { closeChunk } from './open-chunk.ts';
 import { RefMap } from './ref-map.ts';
 import { NO_CHUNK, OUT_OF_ORDER, UNKNOWN_KIND } from './series.ts';
@@ -25,7 +25,9 @@ export class WaitingChunks {
     const state = this.#state;
     if (f.ref > state.lastWalRef) state.lastWalRef = f.ref;
     if (!f.outOfOrder && f.maxt < state.minValid) return '';
-    const before = row !== 0 ? state.series.newest[row]! : this.#newest.get(f.ref);
+    let before = row !== 0 ? state.series.newest[row]! : this.#newest.get(f.ref);
+    while (before !== NO_CHUNK && state.chunks.file[before] === IN_MEMORY)
+      before = state.chunks.previous[before]!;
     if (!f.outOfOrder && before !== NO_CHUNK && state.chunks.maxt[before]! >= f.mint)
       return `the chunk of series ${f.ref} at byte ${f.offset} begins before the one before it ended`;
     const { chunks } = state;
@@ -69,35 +71,38 @@ export class WaitingChunks {
   }
 }
 
-/** Puts a chain behind what the series has. What overlaps it was flushed to it, or belongs to an older life of the series, and goes. */
+/**
+ * Puts a chain of files where it belongs among what the series has. What overlaps it became a part of it after a snapshot, or belongs to
+ * an older life of the series, and goes.
+ */
 function attach(state: HeadState, row: number, oldest: number, newest: number): void {
   const s = state.series;
   const { chunks } = state;
   const mint = chunks.mint[oldest]!;
   const maxt = chunks.maxt[newest]!;
-  if (s.openSlot[row] !== NO_SLOT) {
-    // Contained in the chunk that it became, or replayed from a log that names the series twice.
-    if (s.openMint[row]! <= maxt && s.xor.t[row]! >= mint) dropOpenChunk(state, row);
+  if (s.openSlot[row] !== NO_SLOT && s.openMint[row]! <= maxt) {
+    if (s.xor.t[row]! >= mint) dropOpenChunk(state, row);
     else closeChunk(state, row);
   }
-  while (s.newest[row] !== NO_CHUNK && chunks.maxt[s.newest[row]!]! >= mint) {
-    const last = s.newest[row]!;
-    s.newest[row] = chunks.previous[last]!;
-    if (s.newest[row] === NO_CHUNK) s.oldest[row] = NO_CHUNK;
-    else chunks.next[s.newest[row]] = NO_CHUNK;
-    freeChunk(state, last);
+  let next = NO_CHUNK;
+  let before = s.newest[row]!;
+  for (; before !== NO_CHUNK && chunks.mint[before]! > maxt; before = chunks.previous[before]!) next = before;
+  while (before !== NO_CHUNK && chunks.maxt[before]! >= mint) {
+    const overlapping = before;
+    before = chunks.previous[before]!;
+    freeChunk(state, overlapping);
   }
-  for (let chunk = oldest; chunk !== NO_CHUNK;) {
-    const next = chunks.next[chunk]!;
-    chunks.next[chunk] = NO_CHUNK;
-    linkChunk(state, row, chunk);
-    chunk = next;
-  }
+  chunks.previous[oldest] = before;
+  chunks.next[newest] = next;
+  if (before === NO_CHUNK) s.oldest[row] = oldest;
+  else chunks.next[before] = oldest;
+  if (next === NO_CHUNK) s.newest[row] = newest;
+  else chunks.previous[next] = newest;
   if (maxt > s.judgedT[row]!) {
     s.judgedT[row] = maxt;
     s.judgedKind[row] = UNKNOWN_KIND;
   }
-  if (maxt > s.xor.t[row]! || s.openSlot[row] === NO_SLOT) s.xor.t[row] = s.judgedT[row]!;
+  if (s.openSlot[row] === NO_SLOT) s.xor.t[row] = s.judgedT[row]!;
   if (maxt > state.judgedMaxt) state.judgedMaxt = maxt;
   if (maxt > state.maxt) state.maxt = maxt;
   if (mint < state.mint) state.mint = mint;

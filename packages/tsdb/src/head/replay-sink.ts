@@ -47,6 +47,8 @@ export interface ReplaySink extends RecordSink {
   readonly skipped: Map<number, number>;
   /** The row of the series; 0: it cannot be one. */
   define(ref: number, labels: readonly string[]): number;
+  /** The row of a reference that was defined; 0. */
+  rowOf(ref: number): number;
 }
 
 /** `waiting`: chunks of files by their series' numbers; `loadedTo`: the last of these chunks. */
@@ -158,6 +160,7 @@ export function newReplaySink(
     unknownSeries: 0,
     skipped: new Map(),
     define,
+    rowOf: (ref) => rows.get(ref),
     series(ref, labels): void {
       define(ref, labels);
     },
@@ -208,7 +211,10 @@ export function newReplaySink(
     },
     metadata(ref, m): void {
       const row = rows.get(ref);
-      if (row === 0) return;
+      if (row === 0) {
+        if (ref > state.lastWalRef) state.lastWalRef = ref;
+        return;
+      }
       const number = state.metadata.intern(metricNameOf(s, state.symbols, row), m);
       if (number !== 0) s.metadata[row] = number;
     },

@@ -14,6 +14,8 @@ import type { LoggedExemplar } from '../wal/record.ts';
 export interface SnapshotData {
   /** Everything before this place of the log is in it. */
   readonly position: LogPosition;
+  /** The newest log reference that was ever given to a series. */
+  readonly lastWalRef: number;
   readonly count: number;
   readonly symbols: SymbolPages;
   readonly walRef: Float64Array;
@@ -152,6 +154,7 @@ async function capture(state: HeadState): Promise<SnapshotData> {
   return {
     ...out,
     position,
+    lastWalRef: state.lastWalRef,
     count: i,
     symbols: state.symbols.pages(),
     labelSymbols: labels,

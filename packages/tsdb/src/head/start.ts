@@ -51,10 +51,9 @@ async function tryStart(
   const waiting = new WaitingChunks(state);
   const last = { file: 0, at: 0 };
   const sink = newReplaySink(state, waiting, () => last);
-  const rows = new Map<number, number>();
   let snapshot = null;
   if (withSnapshot) {
-    snapshot = await loadSnapshot(env, state, o.path, sink, rows, problems);
+    snapshot = await loadSnapshot(env, state, o, sink, problems);
     if (snapshot === null) return null;
   }
   let lastFile = 0;
@@ -64,7 +63,7 @@ async function tryStart(
       files,
       o.chunksDir,
       (chunk) => {
-        const wrong = waiting.add(chunk, rows.get(chunk.ref) ?? 0);
+        const wrong = waiting.add(chunk, sink.rowOf(chunk.ref));
         if (wrong === '') {
           last.file = chunk.file;
           last.at = chunk.at;
@@ -79,7 +78,6 @@ async function tryStart(
     if (snapshot !== null && scan.problems.length > 0) return null;
     lastFile = scan.lastFile;
   }
-  rows.clear();
   const next = Math.max(lastFile, o.readOnly ? 0 : lastOf(listOrNone(env, o.chunksDir))) + 1;
   const chunkWriter = o.readOnly ? null : newHeadChunkWriter(files, o.chunksDir, next);
   let relieving = true;
