@@ -248,9 +248,7 @@ test('deleted ranges hide samples of their block', async () => {
   const before = await world.run(all.querier().select(0, 1999, matchers));
   expect(before.deleted).toBeNull();
   // The first series of the second block, wherever it is.
-  const tombstones = tombstonesFrom([firstRef(blocks[1]!)], [1100], [1200]);
-  await world.run(world.env.files.writeWhole(`${blocks[1]!.dir}/tombstones`, writeTombstones(tombstones)));
-  refs[1] = { ...refs[1]!, version: 1 };
+  await deleteFirst(1100, 1200, 1);
   const after = await world.run(all.querier().select(0, 1999, []));
   const rows: unknown[] = [];
   [...print(after).keys()].forEach((labels, i) => {
@@ -259,7 +257,18 @@ test('deleted ranges hide samples of their block', async () => {
   });
   expect(rows).toEqual([[blocks[1]!.series[0]!.labels.join('\0'), 2, 1100, 1200]]);
   expect((await world.run(all.querier().select(0, 999, []))).deleted).toBeNull();
+
+  await deleteFirst(0, 5000, 2);
+  const gone = await world.run(all.querier().select(1500, 1999, []));
+  blocks[1] = { ...blocks[1]!, series: blocks[1]!.series.slice(1) };
+  expect([...print(gone).keys()]).toEqual([...expected(1500, 1999, []).keys()]);
 });
+
+async function deleteFirst(mint: number, maxt: number, version: number): Promise<void> {
+  const tombstones = writeTombstones(tombstonesFrom([firstRef(blocks[1]!)], [mint], [maxt]));
+  await world.run(world.env.files.writeWhole(`${blocks[1]!.dir}/tombstones`, tombstones));
+  refs[1] = { ...refs[1]!, version };
+}
 
 function firstRef({ dir }: RandomBlock): number {
   const index = world.env.files.readFile(`${dir}/index`);

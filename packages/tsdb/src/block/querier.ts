@@ -18,11 +18,11 @@ import { Gather } from './gather.ts';
 import { blockLabelNames, blockLabelValues } from './label-query.ts';
 import { compileBlockTests, matchSeries, type BlockTest } from './match.ts';
 import { newOpenBlocks, type OpenBlock, type OpenBlocks } from './open-blocks.ts';
-import type { Block } from './reader.ts';
+import type { Block, SeriesCursor } from './reader.ts';
 import { SEGMENT_STEP } from './segment-writer.ts';
 import { runSliced, type Steps } from './steps.ts';
 import { newSymbolSpace, type SymbolSpace } from './symbol-space.ts';
-import { findTombstones } from './tombstones.ts';
+import { findTombstones, type Tombstones } from './tombstones.ts';
 
 export interface BlocksOptions {
   /** Memory for pages and tables of the blocks' indexes, and as much again for symbols. */
@@ -208,8 +208,11 @@ async function gatherBlock(
   const numbers = m.space.of(block);
   const text = (symbol: number): string => block.symbolText(symbol);
   const arenas = new Map<number, number>();
-  for (let n = 0; (m.limit === 0 || n < m.limit) && cursor.next(); n++) {
+  for (let n = 0; (m.limit === 0 || n < m.limit) && cursor.next();) {
     if (slicer.due(2)) await slicer.rest();
+    const row = findTombstones(tombstones, cursor.ref);
+    if (row >= 0 && allDeleted(cursor, tombstones, row)) continue;
+    n++;
     const words = cursor.labelCount;
     const at = gather.room(words);
     for (let i = 0; i < words; i++) gather.labelSymbols[at + i] = numbers.number(cursor.labels[i]!, text);
@@ -228,12 +231,22 @@ async function gatherBlock(
         ref - segment * SEGMENT_STEP,
       );
     }
-    const row = findTombstones(tombstones, cursor.ref);
     if (row < 0) continue;
     for (let k = tombstones.first[row]!; k < tombstones.first[row + 1]!; k++)
       if (tombstones.mint[k]! <= m.maxt && tombstones.maxt[k]! >= m.mint)
         gather.delete(series, source, tombstones.mint[k]!, tombstones.maxt[k]!);
   }
+}
+
+/** Whether nothing is left of the series' chunks: then it is not found any more, not even by its labels. */
+function allDeleted(cursor: SeriesCursor, t: Tombstones, row: number): boolean {
+  for (let i = 0; i < cursor.chunkCount; i++) {
+    let k = t.first[row]!;
+    const end = t.first[row + 1]!;
+    while (k < end && !(t.mint[k]! <= cursor.chunkMint[i]! && t.maxt[k]! >= cursor.chunkMaxt[i]!)) k++;
+    if (k === end) return false;
+  }
+  return true;
 }
 
 function addArena(
