@@ -12,5 +12,6 @@ export {
   type HeadStats,
   type WalReplay,
 } from './head/head.ts';
+export * from './offline/exports.ts';
 export type { NameCount, TsdbStatus } from './head/status.ts';
 export type { ReplayStatus } from './wal/replay.ts';

@@ -1,0 +1,58 @@
+// All that lies in a data folder, looked at byte by byte. Nothing is changed.
+import { blockFolders } from '../db/folders.ts';
+import type { Finding, Report } from './finding.ts';
+import { verifyBlock, type BlockVerdict, type VerifyProgress } from './verify-block.ts';
+import {
+  verifyHeadChunks,
+  verifyLog,
+  type HeadChunksVerdict,
+  type LogVerdict,
+  type OfflineEnv,
+} from './verify-log.ts';
+
+export interface StoreVerdict {
+  readonly findings: readonly Finding[];
+  readonly blocks: ReadonlyMap<string, BlockVerdict>;
+  readonly headChunks: HeadChunksVerdict;
+  readonly wal: LogVerdict;
+  readonly wbl: LogVerdict;
+}
+
+export interface VerifyOptions {
+  /** Only these blocks, and nothing else of the folder; absent: everything. */
+  readonly ulids?: readonly string[];
+  readonly report?: Report;
+  readonly progress?: VerifyProgress;
+}
+
+const NO_LOG: LogVerdict = { records: 0, series: 0, samples: 0, damages: [] };
+
+/** Throws EnvError when the folder is not there. */
+export async function verifyStore(
+  env: OfflineEnv,
+  path: string,
+  o: VerifyOptions = {},
+): Promise<StoreVerdict> {
+  const findings: Finding[] = [];
+  const report: Report = (f) => {
+    findings.push(f);
+    o.report?.(f);
+  };
+  const blocks = new Map<string, BlockVerdict>();
+  const { blocks: ulids, leftovers } = blockFolders(env.files, path);
+  for (const ulid of o.ulids ?? ulids)
+    blocks.set(ulid, verifyBlock(env.files, `${path}/${ulid}`, report, o.progress));
+  if (o.ulids !== undefined)
+    return { findings, blocks, headChunks: { chunks: 0, damage: null }, wal: NO_LOG, wbl: NO_LOG };
+  for (const name of leftovers)
+    report({
+      severity: 'note',
+      path: `${path}/${name}`,
+      offset: -1,
+      what: 'left over from an interrupted write or removal of a block: a start removes it',
+    });
+  const headChunks = await verifyHeadChunks(env.files, `${path}/chunks_head`, report, o.progress);
+  const wal = verifyLog(env, `${path}/wal`, report, o.progress);
+  const wbl = verifyLog(env, `${path}/wbl`, report, o.progress);
+  return { findings, blocks, headChunks, wal, wbl };
+}
