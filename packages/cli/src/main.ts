@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { stderr, stdout } from '@munjigi/env/node';
 import { check, type CheckOptions } from './commands/check.ts';
 import { promqlQuery, type QueryOptions } from './commands/promql-query.ts';
+import { registerTsdb } from './commands/tsdb/register.ts';
 import { up, type UpOptions } from './commands/up.ts';
 import { version } from './commands/version.ts';
 import { PRODUCT_VERSION } from './product.ts';
@@ -56,6 +57,14 @@ export async function main(args: readonly string[]): Promise<number> {
     .action(async (expr: string, options: QueryOptions) => {
       code = await promqlQuery(expr, options);
     });
+
+  registerTsdb(
+    program,
+    (result) => {
+      code = result;
+    },
+    example,
+  );
 
   program
     .command('version')
