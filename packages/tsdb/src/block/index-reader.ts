@@ -36,6 +36,8 @@ export interface IndexReader {
   /** Reads a series by its reference; its sum is checked. */
   series(ref: number, mint: number, maxt: number, into: SeriesEntry): void;
   wrong(at: number, why: string): StorageError;
+  /** Keeps nothing but what the cache keeps, until it is used again. */
+  release(): void;
   close(): void;
 }
 
@@ -51,13 +53,14 @@ export function openIndex(files: Files, path: string, cache: BlockCache, really:
     const align = version === 1 ? 1 : SERIES_ALIGN;
     const refEnd = Math.ceil(toc.labelIndices / align);
     const symbols = openSymbols(file, toc.symbols, cache, owner);
+    const table = openPostingsTable(file, toc.postingsTable, version, cache, owner);
     return {
       path,
       size: file.size,
       version,
       toc,
       symbols,
-      table: openPostingsTable(file, toc.postingsTable, version, cache, owner),
+      table,
       refEnd,
       postings: (place) => readPostings(file, place, refEnd),
       series(ref, mint, maxt, into): void {
@@ -67,6 +70,11 @@ export function openIndex(files: Files, path: string, cache: BlockCache, really:
         readSeries(file, place, symbols, version, mint, maxt, into);
       },
       wrong: (at, why) => file.wrong(at, why),
+      release(): void {
+        symbols.release();
+        table.release();
+        file.release();
+      },
       close(): void {
         file.close();
         cache.forget(owner);

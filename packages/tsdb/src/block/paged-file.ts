@@ -4,6 +4,7 @@ import { StorageError } from '@munjigi/model';
 import type { BlockCache } from './cache.ts';
 
 export const PAGE_BYTES: number = 16 * 1024;
+const NEAR = 8;
 /** No single thing in an index is larger than this: a longer length is wrong. */
 export const MAX_THING_BYTES: number = 256 * 1024 * 1024;
 
@@ -28,6 +29,8 @@ export interface PagedFile extends ByteSource {
   readonly path: string;
   /** Reads bytes [at, at + n) into b[0..n), past the cache. Throws as `view`. */
   read(b: Uint8Array, at: number, n: number): void;
+  /** Keeps nothing but what the cache keeps. */
+  release(): void;
   close(): void;
 }
 
@@ -45,9 +48,9 @@ export function openPagedFile(files: Files, path: string, cache: BlockCache, own
   const size = file.size();
   const found: ByteView = { b: new Uint8Array(0), from: 0, to: 0 };
   let joined = new Uint8Array(0);
-  /** The page that was used last. */
-  let number = -1;
-  let page = new Uint8Array(0);
+  /** Pages that were used last, so that most steps ask the cache for nothing: page n at n % NEAR. */
+  const nearPages: (Uint8Array | undefined)[] = [];
+  const nearNumbers = new Float64Array(NEAR).fill(-1);
 
   const wrong = (at: number, why: string): StorageError => wrongBytes(path, at, why);
 
@@ -57,16 +60,18 @@ export function openPagedFile(files: Files, path: string, cache: BlockCache, own
     if (got !== n) throw wrong(at + got, `only ${got} of ${n} bytes can be read`);
   }
 
-  function turnTo(n: number): void {
-    if (n === number) return;
-    let bytes = cache.get(owner, n) as Uint8Array<ArrayBuffer> | undefined;
-    if (bytes === undefined) {
-      bytes = new Uint8Array(Math.min(PAGE_BYTES, size - n * PAGE_BYTES));
-      read(bytes, n * PAGE_BYTES, bytes.length);
-      cache.put(owner, n, bytes, bytes.length);
+  function pageOf(n: number): Uint8Array {
+    const near = n % NEAR;
+    if (nearNumbers[near] === n) return nearPages[near]!;
+    let page = cache.get(owner, n) as Uint8Array | undefined;
+    if (page === undefined) {
+      page = new Uint8Array(Math.min(PAGE_BYTES, size - n * PAGE_BYTES));
+      read(page, n * PAGE_BYTES, page.length);
+      cache.put(owner, n, page, page.length);
     }
-    page = bytes;
-    number = n;
+    nearNumbers[near] = n;
+    nearPages[near] = page;
+    return page;
   }
 
   function view(at: number, n: number): ByteView {
@@ -79,8 +84,7 @@ export function openPagedFile(files: Files, path: string, cache: BlockCache, own
     const first = Math.floor(at / PAGE_BYTES);
     const from = at - first * PAGE_BYTES;
     if (from + n <= PAGE_BYTES) {
-      turnTo(first);
-      found.b = page;
+      found.b = pageOf(first);
       found.from = from;
       found.to = from + n;
       return found;
@@ -88,7 +92,7 @@ export function openPagedFile(files: Files, path: string, cache: BlockCache, own
     if (joined.length < n || joined.length > 1024 * 1024) joined = new Uint8Array(2 * n);
     for (let done = 0; done < n;) {
       const p = Math.floor((at + done) / PAGE_BYTES);
-      turnTo(p);
+      const page = pageOf(p);
       const start = at + done - p * PAGE_BYTES;
       const more = Math.min(n - done, PAGE_BYTES - start);
       joined.set(page.subarray(start, start + more), done);
@@ -107,6 +111,10 @@ export function openPagedFile(files: Files, path: string, cache: BlockCache, own
     peek: (at, n) => view(at, Math.max(0, Math.min(n, size - at))),
     wrong,
     read,
+    release(): void {
+      nearNumbers.fill(-1);
+      nearPages.length = 0;
+    },
     close: () => file.close(),
   };
 }

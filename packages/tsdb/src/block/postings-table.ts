@@ -8,6 +8,8 @@ import { LONG_STEP, runAtOnce, type Steps } from './steps.ts';
 import { compareView } from './symbols.ts';
 
 const STEP = 32;
+/** Most entries are shorter. */
+const USUAL_ENTRY_BYTES = 300;
 const TABLE_KEY = 0xfffffffe;
 
 /** Entries [first, end) have this name; the first one begins at `place`. */
@@ -75,6 +77,9 @@ export function openPostingsTable(
   }
 
   function entryOf(source: ByteSource, place: number): PostingsEntry {
+    const near = source.peek(place, USUAL_ENTRY_BYTES);
+    if (parseEntry(near, place)) return found;
+    // A long one, or a wrong one, piece by piece.
     const keys = numberAt(source, place);
     if (keys.x !== 2) throw source.wrong(place, `a label pair of ${keys.x} texts`);
     const name = numberAt(source, keys.next);
@@ -87,6 +92,33 @@ export function openPostingsTable(
     found.postings = at.x;
     found.next = at.next;
     return found;
+  }
+
+  /** An entry that lies in `v` whole; false: it does not, or it is wrong. */
+  function parseEntry(v: ByteView, place: number): boolean {
+    const { b, from, to } = v;
+    if (b[from] !== 2) return false;
+    const nameAt = from + 2;
+    const nameBytes = b[from + 1]!;
+    const valueAt = nameAt + nameBytes + 1;
+    if (nameBytes > 127 || valueAt > to) return false;
+    const valueBytes = b[valueAt - 1]!;
+    let at = valueAt + valueBytes;
+    if (valueBytes > 127) return false;
+    let x = 0;
+    for (let scale = 1; scale < 2 ** 56; scale *= 128) {
+      if (at >= to) return false;
+      const c = b[at++]!;
+      x += (c & 127) * scale;
+      if (c >= 128) continue;
+      found.value.b = b;
+      found.value.from = valueAt;
+      found.value.to = valueAt + valueBytes;
+      found.postings = x;
+      found.next = place + at - from;
+      return true;
+    }
+    return false;
   }
 
   function seek(range: NameRange, value: Uint8Array): { place: number; number: number } {

@@ -185,6 +185,9 @@ function newListWriter(o: PostingsSource, table: BufferedFile): ListWriter {
   let held = 0;
   let crc = 0;
   let count = 0;
+  /** The name of the lists that are written now: looking it up between values would jump to and fro in the symbols. */
+  let name: number | null = null;
+  let nameText = new Uint8Array(0);
 
   function flush(): void {
     crc = crc32cOn(crc, piece, 0, held);
@@ -192,22 +195,29 @@ function newListWriter(o: PostingsSource, table: BufferedFile): ListWriter {
     held = 0;
   }
 
-  function putSymbol(n: number | null): void {
-    if (n === null) {
-      table.put(piece, 0, putUvarint(piece, 0, 0));
-      return;
-    }
-    const { b, from, to } = o.symbol(n);
+  function putText(b: Uint8Array, from: number, to: number): void {
     table.put(piece, 0, putUvarint(piece, 0, to - from));
     table.put(b, from, to);
   }
 
+  function setName(next: number | null): void {
+    if (next === null || next === name) return;
+    name = next;
+    const { b, from, to } = o.symbol(next);
+    nameText = b.slice(from, to);
+  }
+
   return {
-    begin(name, value, entries): void {
+    begin(itsName, value, entries): void {
       file.pad(4);
+      setName(itsName);
       table.put(piece, 0, putUvarint(piece, 0, 2));
-      putSymbol(name);
-      putSymbol(value);
+      putText(nameText, 0, nameText.length);
+      if (value === null) putText(nameText, 0, 0);
+      else {
+        const { b, from, to } = o.symbol(value);
+        putText(b, from, to);
+      }
       table.put(piece, 0, putUvarint(piece, 0, file.position()));
       count++;
       if (4 * entries + 4 > o.maxTableBytes)

@@ -103,10 +103,7 @@ export function openBlock(files: Files, dir: string, cache: BlockCache): Block {
       return place < 0 ? new Uint32Array(0) : index.postings(place);
     },
     tombstones,
-    release(): void {
-      index.symbols.release();
-      index.table.release();
-    },
+    release: () => index.release(),
     close: () => index.close(),
   };
 }
