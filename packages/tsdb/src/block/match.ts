@@ -18,6 +18,7 @@ export function compileBlockTests(matchers: readonly Matcher[]): BlockTest[] {
   return compileTests(matchers).map((test, i): BlockTest => {
     const { op, value } = matchers[i]!;
     if (op === '!=') return { ...test, excluded: [value] };
+    if (op === '=~' && value === '.*') return { ...test, excluded: [] };
     const set = op === '!~' ? compileAnchored(value).set : null;
     return set === null ? test : { ...test, excluded: set };
   });

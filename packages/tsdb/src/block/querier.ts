@@ -117,7 +117,9 @@ async function eachBlock(
       }
     } catch (error) {
       if (!(error instanceof StorageError) && !(error instanceof EnvError)) throw error;
-      warnings.push(`block ${ref.ulid} cannot be read, the answer is without it: ${error.message}`);
+      warnings.push(
+        `block ${ref.ulid} cannot be read, what it holds is missing in the answer: ${error.message}`,
+      );
     }
   }
 }
