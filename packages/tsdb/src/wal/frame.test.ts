@@ -28,6 +28,22 @@ test.each([
   expect(crc32c(b, 2, b.length - 2)).toBe(sum);
 });
 
+test('CRC-32C of any length at any place, as bit by bit', () => {
+  const slow = (b: Uint8Array): number => {
+    let crc = -1;
+    for (const x of b) {
+      crc ^= x;
+      for (let k = 0; k < 8; k++) crc = (crc & 1) !== 0 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+    }
+    return ~crc >>> 0;
+  };
+  for (let n = 0; n < 200; n++) {
+    const whole = Uint8Array.from({ length: n + 20 }, (_, i) => (i * 167 + n * 13) & 255);
+    const part = whole.subarray(n % 7);
+    expect(crc32c(part, 3, 3 + n)).toBe(slow(part.subarray(3, 3 + n)));
+  }
+});
+
 test.each([
   0,
   1,
