@@ -221,7 +221,12 @@ export function kindOf(encoding: number): number {
 export function newestKind(c: ChunkStore, row: number): number {
   const s = c.series;
   const kind = s.judgedKind[row]!;
-  if (kind !== UNKNOWN_KIND) return kind;
+  return kind === UNKNOWN_KIND ? newestChunkKind(c, row) : kind;
+}
+
+/** KIND of the newest visible in-order sample; float when there is none. */
+export function newestChunkKind(c: ChunkStore, row: number): number {
+  const s = c.series;
   if (s.openSlot[row] !== NO_SLOT) return kindOf(s.openEncoding[row]!);
   const newest = s.newest[row]!;
   return newest === NO_CHUNK ? KIND.float : kindOf(c.chunks.encoding[newest]!);

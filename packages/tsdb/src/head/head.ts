@@ -27,7 +27,7 @@ import {
 import { newQuerier, selectParts } from './querier.ts';
 import { captureSnapshot, type HeadSnapshot } from './snapshot.ts';
 import { startHead } from './start.ts';
-import { newHeadState, oldestValid, type HeadState, type LogPosition } from './state.ts';
+import { newHeadState, oldestHeld, oldestValid, type HeadState, type LogPosition } from './state.ts';
 import { headStats, tsdbStatus, type HeadStats, type TsdbStatus } from './status.ts';
 import { sweep } from './sweep.ts';
 import { newHeadWal, type HeadWal } from './head-wal.ts';
@@ -327,7 +327,7 @@ function newHead(
 
   async function dropOld(): Promise<void> {
     await sweep(state);
-    state.tombstones.truncate(state.minValid);
+    state.tombstones.truncate(oldestHeld(state));
     state.leases.reclaim();
     if (chunkWriter === null) return;
     await removeUnusedFiles(state, env.files!, chunkWriter, (error) =>
@@ -463,6 +463,7 @@ function newHead(
     truncateOutOfOrder: (mark) =>
       inTurn(async () => {
         await dropMarkedOutOfOrder(state);
+        state.tombstones.truncate(oldestHeld(state));
         if (log === null) return;
         await dropLateSegments(mark.segment);
         state.logRefs.unpin();

@@ -1,5 +1,6 @@
 // Start: what the files of chunks_head hold. Chunks come before the series they belong to (unless a snapshot named them): until then they
 // wait in chains by log reference.
+import { showSeries } from './appender.ts';
 import { IN_MEMORY, addFileChunk, dropOpenChunk, freeChunk, linkToChain, type Chain } from './chunk-table.ts';
 import { closeChunk } from './open-chunk.ts';
 import { RefMap } from './ref-map.ts';
@@ -77,6 +78,7 @@ export class WaitingChunks {
  */
 function attach(state: HeadState, row: number, oldest: number, newest: number): void {
   const s = state.series;
+  showSeries(state, row);
   const { chunks } = state;
   const mint = chunks.mint[oldest]!;
   const maxt = chunks.maxt[newest]!;
@@ -98,17 +100,18 @@ function attach(state: HeadState, row: number, oldest: number, newest: number): 
   else chunks.next[before] = oldest;
   if (next === NO_CHUNK) s.newest[row] = newest;
   else chunks.previous[next] = newest;
-  if (maxt > s.judgedT[row]!) {
+  if (maxt > s.xor.t[row]!) {
     s.judgedT[row] = maxt;
     s.judgedKind[row] = UNKNOWN_KIND;
+    s.xor.t[row] = maxt;
   }
-  if (s.openSlot[row] === NO_SLOT) s.xor.t[row] = s.judgedT[row]!;
   if (maxt > state.judgedMaxt) state.judgedMaxt = maxt;
   if (maxt > state.maxt) state.maxt = maxt;
   if (mint < state.mint) state.mint = mint;
 }
 
 function attachLate(state: HeadState, row: number, chain: Chain): void {
+  showSeries(state, row);
   let o = state.outOfOrder.get(row);
   if (o === undefined) {
     o = { groups: [], mark: NO_CHUNK, oldest: NO_CHUNK, newest: NO_CHUNK };

@@ -1,6 +1,7 @@
 // What a replay does with log records: series by their numbers, samples straight into chunks. What is written later is judged against what
 // was replayed.
 import {
+  ENCODING,
   HIGH,
   KIND,
   LOW,
@@ -13,7 +14,7 @@ import {
   type Labels,
 } from '@munjigi/model';
 import { publishFloat, publishHistogram, publishLate } from './appender.ts';
-import { dropChunksBefore, newestKind } from './chunk-table.ts';
+import { dropChunksBefore, newestChunkKind, newestKind } from './chunk-table.ts';
 import { hashHistogram } from './histogram-hash.ts';
 import type { WaitingChunks } from './load-chunks.ts';
 import { dropAllOutOfOrder, dropUnfiled, offerOutOfOrder } from './ooo.ts';
@@ -22,6 +23,7 @@ import {
   LOGGED,
   MAX_LABELS,
   OUT_OF_ORDER,
+  UNKNOWN_KIND,
   addRow,
   findRow,
   hashSymbols,
@@ -30,6 +32,7 @@ import {
   symbolsOf,
 } from './series.ts';
 import type { HeadState } from './state.ts';
+import { NO_SLOT } from '../chunk/slots.ts';
 import type { RecordSink } from '../wal/record.ts';
 
 /** A tombstone over all time: the series was deleted. */
@@ -49,6 +52,8 @@ export interface ReplaySink extends RecordSink {
   define(ref: number, labels: readonly string[]): number;
   /** The row of a reference that was defined; 0. */
   rowOf(ref: number): number;
+  /** In-order samples are complete: what comes next is judged against them. Floats are not noted one by one. */
+  settle(): void;
 }
 
 /** `waiting`: chunks of files by their series' numbers; `loadedTo`: the last of these chunks. */
@@ -74,7 +79,7 @@ export function newReplaySink(
     let row = findRow(s, symbols, flat.length, h);
     if (row === 0) row = addRow(s, symbols, flat.length, h, ref);
     // A series that went and came back has a new number; its newest record is the one that lasts longest.
-    else if (s.walRef[row] !== ref) state.logRefs.alias(s.walRef[row]!, sink.segment, s.judgedT[row]!);
+    else if (s.walRef[row] !== ref) state.logRefs.alias(s.walRef[row]!, sink.segment, s.xor.t[row]!);
     s.walRef[row] = ref;
     s.flags[row]! |= LOGGED;
     rows.set(ref, row);
@@ -129,7 +134,7 @@ export function newReplaySink(
     from: number,
     st: number,
   ): void {
-    if (!(t > s.judgedT[row]!)) return;
+    if (!(t > s.xor.t[row]!)) return;
     hashHistogram(h, from, hash, 0);
     s.judgedT[row] = t;
     s.judgedValue[2 * row] = hash[0]!;
@@ -161,6 +166,18 @@ export function newReplaySink(
     skipped: new Map(),
     define,
     rowOf: (ref) => rows.get(ref),
+    settle(): void {
+      if (state.maxt > state.judgedMaxt) state.judgedMaxt = state.maxt;
+      for (let row = 1; row < s.end; row++) {
+        if (!(s.xor.t[row]! > s.judgedT[row]!)) continue;
+        s.judgedT[row] = s.xor.t[row]!;
+        // XOR2 does not remember a staleness mark as the last value.
+        const known = s.openSlot[row] !== NO_SLOT && s.openEncoding[row] === ENCODING.xor;
+        s.judgedKind[row] = known ? KIND.float : UNKNOWN_KIND;
+        s.judgedValue[2 * row] = s.xor.value[2 * row]!;
+        s.judgedValue[2 * row + 1] = s.xor.value[2 * row + 1]!;
+      }
+    },
     series(ref, labels): void {
       define(ref, labels);
     },
@@ -179,19 +196,14 @@ export function newReplaySink(
         } else takeLate(row, KIND.float, t, high, low, st, null, 0);
         return;
       }
-      if (!(t > s.judgedT[row]!) || t < state.minValid) return;
+      if (!(t > s.xor.t[row]!) || t < state.minValid) return;
       if (high === STALE_HIGH && low === STALE_LOW) {
-        const kind = newestKind(state, row);
+        const kind = newestChunkKind(state, row);
         if (kind !== KIND.float) {
           takeHistogram(row, t, kind, stale, 0, st);
           return;
         }
       }
-      s.judgedT[row] = t;
-      s.judgedValue[2 * row] = high;
-      s.judgedValue[2 * row + 1] = low;
-      s.judgedKind[row] = KIND.float;
-      if (t > state.judgedMaxt) state.judgedMaxt = t;
       publishFloat(state, row, t, high, low, st);
       sink.samples++;
     },
@@ -222,7 +234,8 @@ export function newReplaySink(
       const row = rowOfLog(ref, -Infinity);
       if (row === 0) return;
       if (mint < -ALL_TIME && maxt > ALL_TIME) forgetSeries(ref, row);
-      else if (maxt >= state.minValid) state.tombstones.add(row, mint, maxt);
+      // Whether they still hide something is known when the out-of-order log has been read too.
+      else state.tombstones.add(row, mint, maxt);
     },
     marker(ref, file, at): void {
       const row = rows.get(ref);

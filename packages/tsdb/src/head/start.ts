@@ -5,7 +5,7 @@ import { WaitingChunks } from './load-chunks.ts';
 import { newReplaySink } from './replay-sink.ts';
 import { loadSnapshot } from './snapshot-load.ts';
 import { newSlicer } from './slicer.ts';
-import { newHeadState, type HeadState, type StateOptions } from './state.ts';
+import { newHeadState, oldestHeld, type HeadState, type StateOptions } from './state.ts';
 import type { PlantedFaults } from '../faults.ts';
 import { scanHeadChunks } from '../wal/head-chunk-scan.ts';
 import { listHeadChunkFiles, newHeadChunkWriter, type HeadChunkWriter } from '../wal/head-chunks.ts';
@@ -105,6 +105,7 @@ async function tryStart(
       );
     },
   });
+  state.tombstones.truncate(oldestHeld(state));
   return { state, replayed, chunkWriter };
 }
 

@@ -186,3 +186,8 @@ export function oldestValid(state: HeadState): number {
 export function oldestAppendable(state: HeadState, newest: number): number {
   return Math.max(oldestValid(state), newest - state.appendWindow_ms);
 }
+
+/** No sample of the head is older, in order or not: tombstones before it hide nothing. */
+export function oldestHeld(state: HeadState): number {
+  return Math.min(state.minValid, state.outOfOrderMint);
+}

@@ -131,6 +131,9 @@ test('deleted samples stay deleted, what is written again later is seen', async 
   expect(await readAll(head, world.env.files)).toEqual(wanted);
   expect(head.stats().tombstones).toBe(1);
   await world.run(head.truncate(35));
+  // What is out of order is still there.
+  expect(head.stats().tombstones).toBe(1);
+  await world.run(head.truncateOutOfOrder((await world.run(head.markOutOfOrder()))!));
   expect(head.stats().tombstones).toBe(0);
 });
 

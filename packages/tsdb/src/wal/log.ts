@@ -45,6 +45,8 @@ export function newWalLog(
   const writer = newWalWriter(env, o);
   const { segmentMaxt } = o;
   let late: WalWriter | null = null;
+  /** The folder of the out-of-order log was made, and no sync has told its parent. */
+  let lateFolderNew = false;
   /** The late log ends with records of a commit that was refused: they are cut off here, and it goes on in the next segment. */
   let refused: { readonly segment: number; readonly size: number; done: boolean } | null = null;
   let timer: Timer | null = null;
@@ -64,13 +66,18 @@ export function newWalLog(
 
   async function sync(): Promise<void> {
     const upTo = writer.written();
-    if (late !== null) await late.syncTo(late.written());
+    if (late !== null) {
+      await late.syncTo(late.written());
+      if (lateFolderNew) await files.syncDir(o.lateDir.slice(0, o.lateDir.lastIndexOf('/')));
+      lateFolderNew = false;
+    }
     await writer.syncTo(upTo);
   }
 
   function lateWriter(): WalWriter {
     if (late === null) {
       try {
+        lateFolderNew ||= files.stat(o.lateDir) === null;
         files.makeDir(o.lateDir);
         late = newWalWriter(env, { ...o, dir: o.lateDir, firstSegment: o.lateSegment });
       } catch (error) {

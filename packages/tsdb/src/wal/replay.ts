@@ -114,7 +114,9 @@ export async function replay(env: ReplayEnv, state: HeadState, o: ReplayOptions)
   if (unknownChunks > 0)
     env.log.warn('chunks of series that no record names were left out', { chunks: unknownChunks });
 
-  const lateSegments = files.stat(o.lateDir) === null ? [] : listSegments(files, o.lateDir);
+  const listLate = (): number[] => (files.stat(o.lateDir) === null ? [] : listSegments(files, o.lateDir));
+  const lateSegments = listLate();
+  into.settle();
   into.late = true;
   into.segmentMaxt = null;
   const lateReader = newWalReader(env, o.lateDir, lateSegments, { checkSums });
@@ -123,10 +125,11 @@ export async function replay(env: ReplayEnv, state: HeadState, o: ReplayOptions)
   if (lateCorruption !== null) await mend(files, o, o.lateDir, lateSegments, lateCorruption);
 
   const left = listWal(files, o.dir).segments;
+  const lateLeft = listLate();
   for (const n of segmentMaxt.keys()) if (!left.includes(n)) segmentMaxt.delete(n);
   if (!o.readOnly) {
     await syncSegments(files, o, o.dir, left);
-    await syncSegments(files, o, o.lateDir, lateSegments);
+    await syncSegments(files, o, o.lateDir, lateLeft);
   }
   for (const problem of problems) env.log.warn(problem.message, { file: problem.file });
   if (problems.length > 0) state.counters.walCorruptions++;
@@ -135,7 +138,7 @@ export async function replay(env: ReplayEnv, state: HeadState, o: ReplayOptions)
   o.onProgress(status);
   return {
     nextSegment: goOnWith(files, o.dir, left, Math.max(found.checkpoint, o.snapshot?.segment ?? -1)),
-    nextLateSegment: goOnWith(files, o.lateDir, lateSegments, -1),
+    nextLateSegment: goOnWith(files, o.lateDir, lateLeft, -1),
     segmentMaxt,
     samples: into.samples,
     unknownSeries: into.unknownSeries,
