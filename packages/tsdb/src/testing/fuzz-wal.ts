@@ -223,6 +223,7 @@ function fuzzRecord(b: Uint8Array): void {
   const filter = {
     keep: (ref: number) => ref % 2 === 0,
     mint: 1_700_000_050_000,
+    tombstoneMint: 1_700_000_030_000,
     metadata: () => undefined,
     kept: 0,
     dropped: 0,

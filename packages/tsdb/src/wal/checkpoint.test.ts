@@ -171,6 +171,18 @@ test('a checkpoint of a checkpoint, and the oldest valid time never goes back', 
   expect(order(needed(after))).toEqual(order(needed(before)));
 });
 
+test('tombstones may be needed longer than samples', async () => {
+  const world = simWorld(6);
+  await makeLog(world, false, 'none');
+  const ends = (entries: readonly LogEntry[]): number[] =>
+    entries.flatMap((e) => (e.kind === 'tombstone' && keep(e.ref) ? [e.maxt] : []));
+  const all = ends(readAll(world));
+  await world.run(checkpoint(world.env, options({ tombstoneMint: MINT - 300 })));
+  const left = ends(readAll(world));
+  expect(left).toEqual(all.filter((maxt) => maxt >= MINT - 300));
+  expect(left.length).toBeLessThan(all.length);
+});
+
 test('a damaged log is named, and nothing changes', async () => {
   const world = simWorld(3);
   await makeLog(world, false, 'none');

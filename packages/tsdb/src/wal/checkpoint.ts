@@ -27,6 +27,8 @@ export interface CheckpointOptions {
   readonly upTo: number;
   /** Samples and exemplars before it (ms) are dropped. */
   readonly mint: number;
+  /** Tombstones that end before it (ms) are dropped: `mint`, or the oldest sample out of order. Absent: `mint`. */
+  readonly tombstoneMint?: number;
   /** Log references of the series that are kept, ascending. */
   readonly refs: Float64Array;
   readonly compression?: WalCompression | undefined;
@@ -108,6 +110,7 @@ async function write(
     const filter: RecordFilter = {
       keep: (ref) => metadata.index(ref) >= 0,
       mint: o.mint,
+      tombstoneMint: o.tombstoneMint ?? o.mint,
       metadata: (ref, b, from, to) => metadata.set(ref, b, from, to),
       kept: 0,
       dropped: 0,
@@ -243,13 +246,9 @@ function sameBytes(a: Uint8Array, b: Uint8Array, from: number, to: number): bool
 }
 
 /** Removes the segments up to `upTo`, and all checkpoints but the newest one. */
-export async function removeUpTo(files: Files, dir: string, upTo: number): Promise<void> {
+async function removeUpTo(files: Files, dir: string, upTo: number): Promise<void> {
   const { segments, leftovers } = listWal(files, dir);
   for (const n of segments) if (n <= upTo) files.remove(`${dir}/${segmentName(n)}`);
   for (const name of leftovers) files.removeTree(`${dir}/${name}`);
   await files.syncDir(dir);
-}
-
-export function checkpointSegments(files: Files, dir: string, number: number): number[] {
-  return listSegments(files, `${dir}/${checkpointName(number)}`);
 }

@@ -18,8 +18,10 @@ import { RECORD, beginRecord, putStart, readStart } from './record.ts';
 export interface RecordFilter {
   /** Whether the series' own records are kept. */
   keep(ref: number): boolean;
-  /** Samples and exemplars before it (ms) go, and tombstones that end before it. */
+  /** Samples and exemplars before it (ms) go. */
   readonly mint: number;
+  /** Tombstones that end before it (ms) go. */
+  readonly tombstoneMint: number;
   /** Metadata of a series that is kept: only the last one counts. `b[from..to)`: type and fields. */
   metadata(ref: number, b: Uint8Array, from: number, to: number): void;
   /** Counted: entries kept and dropped. */
@@ -84,7 +86,7 @@ function filterByRef(r: ByteReader, type: number, filter: RecordFilter, w: ByteW
     if (type === RECORD.series) skipLabels(r);
     else {
       readVarint(r);
-      wanted = readVarint(r) >= filter.mint;
+      wanted = readVarint(r) >= filter.tombstoneMint;
     }
     if (r.bad) return;
     wanted &&= filter.keep(ref);
