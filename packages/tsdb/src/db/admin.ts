@@ -20,15 +20,17 @@ export async function deleteSeries(
 
 /** Writes every block with tombstones anew without what they hide. */
 export async function cleanTombstones(s: Store): Promise<void> {
-  for (const { meta } of [...s.blocks.list()]) {
+  // `replace` makes a new list: this one stays what it is.
+  for (const { meta } of s.blocks.list()) {
     const cleaned = await s.compaction.jobs().clean({
       parent: meta.ulid,
       dir: s.options.path,
       ulid: freshUlid(s),
       xor2: s.options.xor2,
     });
-    if (cleaned !== null) s.blocks.replace(cleaned.meta?.ulid ?? null, cleaned.replaced);
+    if (cleaned.replaced.length > 0) s.blocks.replace(cleaned.meta?.ulid ?? null, cleaned.replaced);
   }
+  await s.blocks.settled();
   s.counters.tombstoneCleanups++;
 }
 

@@ -32,6 +32,8 @@ export interface BlockList {
   bytes(): number;
   /** Lists a block that was written, and takes `replaced` off the list in the same step. Null: only takes off. */
   replace(ulid: string | null, replaced: readonly string[]): void;
+  /** Resolves when the folders that nobody can read any more are gone. */
+  settled(): Promise<unknown>;
   /** Looks again at a block whose files changed (its tombstones). */
   refresh(ulid: string): void;
 }
@@ -52,6 +54,7 @@ export function openBlockList(
   const aside: AsideBlock[] = [];
   let sorted: ListedBlock[] = [];
   let version = 0;
+  let removing: Promise<unknown> = Promise.resolve();
 
   function load(ulid: string): ListedBlock | null {
     const dir = `${path}/${ulid}`;
@@ -63,10 +66,6 @@ export function openBlockList(
     } catch (error) {
       if (!(error instanceof StorageError) && !(error instanceof EnvError)) throw error;
       aside.push({ dir, reason: error.message });
-      log.error('a block cannot be read and is left out; the rest serves', {
-        block: dir,
-        reason: error.message,
-      });
       return null;
     }
   }
@@ -78,20 +77,24 @@ export function openBlockList(
   }
 
   function drop(ulid: string): void {
-    const dir = `${path}/${ulid}`;
     o.whenUnseen(() => {
-      try {
-        // A name that no start takes for a block: a crash in the middle leaves nothing that looks whole.
-        files.rename(dir, `${dir}.tmp-for-deletion`);
-        files.removeTree(`${dir}.tmp-for-deletion`);
-      } catch (error) {
-        if (!(error instanceof EnvError)) throw error;
-        log.warn('a block that is no longer needed could not be removed; the next start tries again', {
-          block: dir,
-          reason: error.message,
-        });
-      }
+      removing = Promise.all([removing, remove(`${path}/${ulid}`)]);
     });
+  }
+
+  async function remove(dir: string): Promise<void> {
+    try {
+      // A name that no start takes for a block, and that lasts before anything inside goes: a crash leaves nothing that looks whole and is not.
+      files.rename(dir, `${dir}.tmp-for-deletion`);
+      await files.syncDir(path);
+      files.removeTree(`${dir}.tmp-for-deletion`);
+    } catch (error) {
+      if (!(error instanceof EnvError)) throw error;
+      log.warn('a block that is no longer needed could not be removed; the next start tries again', {
+        block: dir,
+        reason: error.message,
+      });
+    }
   }
 
   const found = blockFolders(files, path);
@@ -110,7 +113,15 @@ export function openBlockList(
     if (meta.compaction.deletable === true) superseded.add(meta.ulid);
     for (const parent of meta.compaction.parents ?? []) superseded.add(parent.ulid);
   }
-  for (const ulid of superseded) if (blocks.delete(ulid) && !o.readOnly) drop(ulid);
+  // What is superseded may be half removed: then it is not worth a word.
+  const wanted = aside.filter(({ dir }) => !superseded.has(dir.slice(path.length + 1)));
+  aside.splice(0, aside.length, ...wanted);
+  for (const { dir, reason } of wanted)
+    log.error('a block cannot be read and is left out; the rest serves', { block: dir, reason });
+  for (const ulid of superseded) {
+    blocks.delete(ulid);
+    if (!o.readOnly && found.blocks.includes(ulid)) drop(ulid);
+  }
   sort();
 
   return {
@@ -141,6 +152,7 @@ export function openBlockList(
       for (const old of replaced) if (blocks.delete(old)) drop(old);
       sort();
     },
+    settled: () => removing,
     refresh(ulid): void {
       const block = load(ulid);
       if (block === null) blocks.delete(ulid);

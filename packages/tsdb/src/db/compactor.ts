@@ -27,9 +27,11 @@ export function compactionThread(workers: Workers): CompactionThread {
     const worker = workers.start('compaction', ENTRY, { stop } satisfies CompactionStart);
     const mine = { jobs: connectCompactor(worker), terminate: () => worker.terminate() };
     running = mine;
-    void worker.ended.then(() => {
+    void forgetAfter(worker.ended);
+    async function forgetAfter(ended: Promise<string>): Promise<void> {
+      await ended;
       if (running === mine) running = null;
-    });
+    }
     return mine.jobs;
   }
 

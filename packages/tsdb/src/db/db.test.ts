@@ -116,6 +116,7 @@ test('a block that a querier may read stays until the querier is closed', async 
   for (const { ulid } of merged) expect(folders(world)).toContain(ulid);
   expect(folders(world).length).toBeGreaterThan(before);
   querier.close();
+  await world.settle();
   for (const { ulid } of merged) expect(folders(world)).not.toContain(ulid);
   expect(folders(world)).toHaveLength(db.blocks().length);
   await world.run(db.close());

@@ -181,6 +181,7 @@ function newDb(env: DbEnv, o: OpenOptions, parts: Parts): Db {
       try {
         await last;
         compaction.resume();
+        await blocks.settled();
         if (!o.readOnly) await lastSnapshot(store);
       } finally {
         await compaction.close();

@@ -7,6 +7,7 @@ import type { BlockList, ListedBlock } from './blocks.ts';
 import { diskBytes, folderBytes } from './folders.ts';
 import type { DbCounters } from './families.ts';
 import type { DbEnv, OpenOptions } from './options.ts';
+import type { RetentionNow } from '../compact/rewrite.ts';
 import { appliedRetention } from '../compact/block-meta.ts';
 import { blockRanges, planCompaction } from '../compact/plan.ts';
 import { blocksBeyondRetention, needsFilter, type RetentionPolicy } from '../compact/retention.ts';
@@ -50,6 +51,7 @@ export async function upkeep(s: Store): Promise<void> {
       failed ??= error;
     }
   }
+  await s.blocks.settled();
   if (failed !== null) throw failed;
 }
 
@@ -142,6 +144,7 @@ async function truncateLog(s: Store, mint: number): Promise<void> {
       from: before.checkpoint,
       upTo,
       mint,
+      tombstoneMint: Math.min(mint, s.head.range().outOfOrderMint),
       refs,
       compression: s.options.walCompression,
       faults: s.options.faults ?? {},
@@ -172,6 +175,7 @@ async function compactBlocks(s: Store): Promise<void> {
         dir: options.path,
         ulid: freshUlid(s),
         xor2: options.xor2,
+        ...retentionNow(s),
       });
       blocks.replace(meta?.ulid ?? null, replaced);
       counters.compactions++;
@@ -194,7 +198,7 @@ function ranges({ options }: Store): number[] {
 /** Removes blocks beyond the retention, and rewrites those that hold series whose own retention is over. */
 async function retain(s: Store): Promise<void> {
   const { env, options, blocks, counters } = s;
-  const policy: RetentionPolicy = { retention_ms: options.retention_ms, rules: options.retentionBy };
+  const policy = policyOf(s);
   const limited = options.retention_bytes > 0 || options.retention_percentage > 0;
   const beyond = blocksBeyondRetention(blocks.list(), policy, {
     bytes: options.retention_bytes,
@@ -226,6 +230,16 @@ async function retain(s: Store): Promise<void> {
   }
 }
 
+function policyOf({ options }: Store): RetentionPolicy {
+  return { retention_ms: options.retention_ms, rules: options.retentionBy };
+}
+
+/** Merges leave out on the way what is too old by a rule. */
+function retentionNow(s: Store): { retention?: RetentionNow } {
+  if (s.options.retentionBy.length === 0) return {};
+  return { retention: { policy: policyOf(s), newest_ms: newestEnd(s.blocks.list()) } };
+}
+
 function newestEnd(blocks: readonly ListedBlock[]): number {
   return blocks.reduce((newest, { meta }) => Math.max(newest, meta.maxTime), -Infinity);
 }
@@ -247,7 +261,6 @@ async function snapshotWhenDue(s: Store): Promise<void> {
 
 /** Notes the head down, so that the next start reads the log from here on only. */
 export async function writeHeadSnapshot(s: Store): Promise<void> {
-  if (!('snapshotHead' in s.compaction.jobs())) return; // XXX
   const captured = await s.head.captureSnapshot();
   s.counters.snapshotAt_ms = s.env.clock.monotonic();
   if (captured === null) return;

@@ -1,31 +1,45 @@
-// The crash test: a seeded history of commits, selects, sweeps, full disks and restarts on the simulated disk, crashed again and again
-// at a random disk operation, and checked against a model that knows what was attempted, acknowledged and synced.
+// The crash test: a seeded history of commits (in order and out of order, floats and histograms), deletions, selects, upkeep (cuts, merges,
+// checkpoints, snapshots), full disks, clock jumps and restarts on the simulated disk, crashed again and again at a random disk operation, and
+// checked against a model that knows what was attempted, acknowledged and synced.
 import { EnvError } from '@munjigi/env';
 import { SimCrash, simWorld, type CrashKind, type Prng, type SimWorld } from '@munjigi/env/sim';
 import {
   HIGH,
+  KIND,
   LOW,
   STALE_HIGH,
   STALE_LOW,
   StorageError,
   SymbolReader,
+  clearHistograms,
+  appendEmptyRows,
+  growHistogramParts,
   labelsFromObject,
   newColumn,
+  newHistogramColumns,
+  type Column,
+  type HistogramColumns,
   type Labels,
 } from '@munjigi/model';
-import { openChunkReader, openHead, type Head, type PlantedFaults } from '../index.ts';
+import { openChunkReader, openDb, withBlocks, type Db, type PlantedFaults } from '../index.ts';
 
 export interface CrashResult {
   readonly commits: number;
   readonly crashes: number;
   readonly samplesChecked: number;
   readonly checkpoints: number;
+  readonly cuts: number;
+  readonly merges: number;
+  readonly outOfOrder: number;
+  readonly snapshots: number;
+  readonly deletions: number;
   readonly fullDisks: number;
 }
 
 const PATH = '/data/metrics';
 const ROUNDS = 3;
-const MAX_OPERATIONS = 32;
+const MAX_OPERATIONS = 48;
+const ALL = [{ name: '__name__', op: '=' as const, value: 'm' }];
 
 /** Throws with the seed in the message when a promise was broken. */
 export async function runCrashSeed(
@@ -44,7 +58,7 @@ export async function runCrashSeed(
   }
 }
 
-/** What the model knows of one sample. */
+/** What the model knows of one sample. Of a histogram the value is its sum. */
 interface Known {
   readonly high: number;
   readonly low: number;
@@ -52,6 +66,8 @@ interface Known {
   acked: boolean;
   /** Acknowledged and synced: a power failure must not lose it either. */
   durable: boolean;
+  /** Deletion was asked for: it may be there or not. */
+  deleted: boolean;
   /** The reading that found it last. */
   seen: number;
 }
@@ -69,27 +85,48 @@ interface Offer {
   readonly low: number;
 }
 
+interface Deletion {
+  readonly series: number;
+  readonly mint: number;
+  readonly maxt: number;
+}
+
 class CrashRun {
   readonly #world: SimWorld;
   readonly #random: Prng;
   readonly #kind: CrashKind;
   readonly #plant: PlantedFaults;
   readonly #walSync: number | 'always';
+  readonly #compression: 'none' | 'snappy' | 'zstd';
   readonly #retention_ms: number;
+  readonly #range_ms: number;
+  readonly #window_ms: number;
+  readonly #xor2: boolean;
   readonly #segmentBytes: number;
   readonly #slice_ms: number;
   /** By series number, then time. */
   readonly #known = new Map<number, Map<number, Known>>();
-  #head: Head | null = null;
-  /** That this head has written. */
-  #checkpoints = 0;
+  readonly #deletions: Deletion[] = [];
+  readonly #row: HistogramColumns = newHistogramColumns();
+  #db: Db | null = null;
   #refs = new Map<number, number>();
   #series = 3;
   #firstSeries = 0;
   #now = 1_700_000_000_000;
   #maxt = -Infinity;
   #reading = 0;
-  readonly #counts = { commits: 0, crashes: 0, samplesChecked: 0, checkpoints: 0, fullDisks: 0 };
+  readonly #counts = {
+    commits: 0,
+    crashes: 0,
+    samplesChecked: 0,
+    checkpoints: 0,
+    cuts: 0,
+    merges: 0,
+    outOfOrder: 0,
+    snapshots: 0,
+    deletions: 0,
+    fullDisks: 0,
+  };
 
   constructor(seed: number, kind: CrashKind, plant: PlantedFaults) {
     this.#world = simWorld(seed);
@@ -98,14 +135,18 @@ class CrashRun {
     this.#plant = plant;
     const r = this.#random;
     this.#walSync = r.chance(0.5) ? 'always' : 20 + r.below(500);
-    this.#retention_ms = r.chance(0.85) ? 50_000 + r.below(400_000) : 1e12;
+    this.#compression = (['none', 'none', 'snappy', 'zstd'] as const)[r.below(4)]!;
+    this.#range_ms = 60_000 * (1 + r.below(3));
+    this.#retention_ms = r.chance(0.5) ? this.#range_ms * (3 + r.below(10)) : 0;
+    this.#window_ms = r.chance(0.5) ? this.#range_ms * (1 + r.below(6)) : 0;
+    this.#xor2 = r.chance(0.3);
     this.#segmentBytes = 32 * 1024 * (1 + r.below(2));
     this.#slice_ms = r.chance(0.2) ? 0 : 5;
   }
 
   async run(): Promise<CrashResult> {
     for (let round = 0; round < ROUNDS; round++) {
-      this.#world.disk.crashAt(this.#world.disk.operations + 1 + this.#random.below(120));
+      this.#world.disk.crashAt(this.#world.disk.operations + 1 + this.#random.below(250));
       try {
         await this.#open();
         await this.#check();
@@ -117,6 +158,8 @@ class CrashRun {
       await this.#crash();
     }
     await this.#open();
+    await this.#check();
+    await this.#upkeep();
     await this.#check();
     await this.#close();
     await this.#open();
@@ -131,21 +174,26 @@ class CrashRun {
     this.#world.disk.full(Infinity);
     this.#world.disk.crash(this.#kind);
     this.#world.restart();
-    this.#head = null;
+    this.#db = null;
   }
 
   async #open(): Promise<void> {
     this.#refs = new Map();
-    this.#checkpoints = 0;
     const { env } = this.#world;
-    this.#head = await this.#world.run(
-      openHead(env, {
+    this.#db = await this.#world.run(
+      openDb(env, {
         path: PATH,
         retention_ms: this.#retention_ms,
+        minBlock_ms: this.#range_ms,
+        maxBlock_ms: 9 * this.#range_ms,
+        outOfOrderWindow_ms: this.#window_ms,
+        xor2: this.#xor2,
         walSync_ms: this.#walSync,
+        walCompression: this.#compression,
         segmentBytes: this.#segmentBytes,
         slice_ms: this.#slice_ms,
-        sweepInterval_ms: 3_600_000,
+        interval_ms: 24 * 3_600_000,
+        snapshotInterval_ms: 30_000,
         faults: this.#plant,
       }),
     );
@@ -154,23 +202,28 @@ class CrashRun {
   }
 
   async #close(): Promise<void> {
-    const head = this.#head!;
-    this.#head = null;
-    await this.#world.run(head.close());
+    this.#count();
+    const db = this.#db!;
+    this.#db = null;
+    await this.#world.run(db.close());
     this.#markSynced();
   }
 
   async #operate(): Promise<void> {
     const r = this.#random;
     const what = r.below(100);
-    if (what < 50) await this.#commit(this.#batch());
-    else if (what < 60) await this.#commitTogether();
-    else if (what < 68) await this.#sync();
-    else if (what < 76) await this.#world.advance(r.below(800));
-    else if (what < 84) await this.#sweep();
-    else if (what < 90) await this.#check();
-    else if (what < 94) await this.#fullDisk();
-    else if (what < 97) this.#now += r.below(200_000);
+    if (what < 45) await this.#commit(this.#batch());
+    else if (what < 52) await this.#commitTogether();
+    else if (what < 59) await this.#sync();
+    else if (what < 65) await this.#world.advance(r.below(800));
+    else if (what < 79) await this.#upkeep();
+    else if (what < 84) await this.#check();
+    else if (what < 87) await this.#fullDisk();
+    else if (what < 90) this.#now += r.below(2 * this.#range_ms);
+    else if (what < 92) this.#world.jump(r.below(20_000_000) - 10_000_000);
+    else if (what < 95) await this.#delete();
+    else if (what < 96) await this.#admin((db) => db.cleanTombstones());
+    else if (what < 97) await this.#admin((db) => db.snapshotHead());
     else {
       await this.#close();
       await this.#open();
@@ -181,6 +234,7 @@ class CrashRun {
 
   #batch(): Offer[] {
     const r = this.#random;
+    if (this.#window_ms > 0 && r.chance(0.3)) return this.#lateBatch();
     this.#now += 1 + r.below(15_000);
     if (r.chance(0.15)) this.#series += 1 + r.below(4);
     if (r.chance(0.15)) this.#firstSeries = Math.min(this.#series - 2, this.#firstSeries + r.below(4));
@@ -197,6 +251,25 @@ class CrashRun {
     return offers;
   }
 
+  /** Older samples, which the window takes or refuses; never where something is or was deleted. */
+  #lateBatch(): Offer[] {
+    const r = this.#random;
+    const offers: Offer[] = [];
+    const back = r.below(1.2 * this.#window_ms + 1);
+    for (let series = Math.max(0, this.#firstSeries - 2); series < this.#series; series++) {
+      if (r.chance(0.5)) continue;
+      const t = this.#now - back - r.below(1000);
+      if (this.#known.get(series)?.has(t) === true || this.#wasDeleted(series, t)) continue;
+      const [high, low] = randomValue(r);
+      offers.push({ series, t, high, low });
+    }
+    return offers;
+  }
+
+  #wasDeleted(series: number, t: number): boolean {
+    return this.#deletions.some((d) => d.series === series && t >= d.mint && t <= d.maxt);
+  }
+
   async #commit(offers: Offer[]): Promise<void> {
     await this.#world.run(this.#commitOne(offers));
   }
@@ -210,37 +283,43 @@ class CrashRun {
 
   async #commitOne(offers: Offer[]): Promise<void> {
     this.#counts.commits++;
-    const head = this.#head!;
-    const appender = head.appender();
-    const n = offers.length;
-    const refs = new Float64Array(n);
-    const t = new Float64Array(n);
-    const v = new Float64Array(n);
+    const appender = this.#db!.appender();
+    const v = new Float64Array(1);
     const bits = new Uint32Array(v.buffer);
-    for (let i = 0; i < n; i++) {
-      const offer = offers[i]!;
-      refs[i] = this.#ref(appender.series.bind(appender), offer.series);
-      t[i] = offer.t;
-      bits[2 * i + HIGH] = offer.high;
-      bits[2 * i + LOW] = offer.low;
+    const one = new Float64Array(1);
+    const at = new Float64Array(1);
+    for (const offer of offers) {
+      const ref = this.#ref(appender.series.bind(appender), offer.series);
+      bits[HIGH] = offer.high;
+      bits[LOW] = offer.low;
+      one[0] = ref;
+      at[0] = offer.t;
+      if (isHistogram(offer.series)) {
+        histogramRow(this.#row, bits);
+        appender.histogram(ref, offer.t, KIND.histogram, this.#row, 0);
+      } else appender.floats(one, at, v, null, 1);
     }
-    appender.floats(refs, t, v, null, n);
-    if (this.#random.chance(0.1) && n > 0)
-      appender.metadata(refs[0]!, { type: 'counter', help: `help ${this.#random.below(3)}`, unit: '' });
+    const [first] = offers;
+    if (first !== undefined && this.#random.chance(0.1)) {
+      const ref = appender.series(labelsOf(first.series));
+      if (ref !== 0)
+        appender.metadata(ref, { type: 'counter', help: `help ${this.#random.below(3)}`, unit: '' });
+    }
     // From here on a crash may leave them in the log.
     const mine = offers.map((offer) => this.#remember(offer));
     try {
       const result = await appender.commit();
-      for (let i = 0; i < n; i++) {
+      for (let i = 0; i < offers.length; i++) {
         const fault = result.faults[i] ?? 0;
         if (fault === 0) {
           mine[i]!.acked = true;
           if (this.#walSync === 'always') mine[i]!.durable = true;
+          if (offers[i]!.t < this.#now - 100) this.#counts.outOfOrder++;
         } else this.#forget(offers[i]!, mine[i]!);
       }
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      for (let i = 0; i < n; i++) this.#forget(offers[i]!, mine[i]!);
+      for (let i = 0; i < offers.length; i++) this.#forget(offers[i]!, mine[i]!);
     }
   }
 
@@ -256,7 +335,7 @@ class CrashRun {
     let times = this.#known.get(offer.series);
     if (times === undefined) this.#known.set(offer.series, (times = new Map()));
     const { high, low } = offer;
-    const known = { high: high >>> 0, low: low >>> 0, acked: false, durable: false, seen: 0 };
+    const known = { high: high >>> 0, low: low >>> 0, acked: false, durable: false, deleted: false, seen: 0 };
     times.set(offer.t, known);
     this.#maxt = Math.max(this.#maxt, offer.t);
     return known;
@@ -269,23 +348,56 @@ class CrashRun {
     this.#refs.delete(offer.series);
   }
 
+  async #delete(): Promise<void> {
+    const r = this.#random;
+    const series = this.#firstSeries + r.below(this.#series - this.#firstSeries);
+    const maxt = this.#now - r.below(3 * this.#range_ms);
+    const deletion = { series, mint: maxt - r.below(2 * this.#range_ms), maxt };
+    this.#deletions.push(deletion);
+    const hidden: [number, Known][] = [];
+    for (const [t, known] of this.#known.get(series) ?? [])
+      if (t >= deletion.mint && t <= maxt) hidden.push([t, known]);
+    for (const [, known] of hidden) known.deleted = true;
+    const done = await this.#admin((db) =>
+      db.deleteSeries([[...ALL, { name: 'number', op: '=', value: String(series) }]], deletion.mint, maxt),
+    );
+    if (!done) return;
+    this.#counts.deletions++;
+    // A power failure may bring back what was deleted since the last sync.
+    if (this.#kind === 'process' || this.#walSync === 'always')
+      for (const [t] of hidden) this.#known.get(series)!.delete(t);
+  }
+
   async #sync(): Promise<void> {
     const acked = this.#acked();
-    await this.#world.run(this.#head!.sync());
+    await this.#world.run(this.#db!.sync());
     for (const known of acked) known.durable = true;
   }
 
-  async #sweep(): Promise<void> {
-    const head = this.#head!;
+  async #upkeep(): Promise<void> {
+    await this.#admin((db) => db.upkeep());
+  }
+
+  /** Whether it was done: a full disk may stand in the way. */
+  async #admin(work: (db: Db) => Promise<unknown>): Promise<boolean> {
     try {
-      await this.#world.run(head.sweep());
+      await this.#world.run(work(this.#db!));
+      return true;
     } catch (error) {
       if (!(error instanceof StorageError) && !(error instanceof EnvError)) throw error;
+      if (error.code === 'EFORMAT' && this.#plant !== undefined && Object.keys(this.#plant).length === 0)
+        throw error;
+      return false;
     }
-    const created = head.families().find((f) => f.name === 'prometheus_tsdb_checkpoint_creations_total');
-    const now = created?.samples[0]?.value ?? 0;
-    this.#counts.checkpoints += now - this.#checkpoints;
-    this.#checkpoints = now;
+  }
+
+  #count(): void {
+    const value = (name: string): number =>
+      this.#db!.families().find((f) => f.name === name)?.samples[0]?.value ?? 0;
+    this.#counts.checkpoints += value('prometheus_tsdb_checkpoint_creations_total');
+    this.#counts.cuts += value('munjigi_tsdb_head_cuts_total');
+    this.#counts.merges += value('munjigi_tsdb_block_merges_total');
+    this.#counts.snapshots += value('munjigi_tsdb_head_snapshots_total');
   }
 
   async #fullDisk(): Promise<void> {
@@ -293,7 +405,7 @@ class CrashRun {
     this.#world.disk.full(this.#world.disk.used + this.#random.below(3000));
     await this.#commit(this.#batch());
     await this.#commit(this.#batch());
-    if (this.#random.chance(0.3)) await this.#sweep();
+    if (this.#random.chance(0.5)) await this.#upkeep();
     this.#world.disk.full(Infinity);
     await this.#commit(this.#batch());
     await this.#check();
@@ -309,18 +421,18 @@ class CrashRun {
     for (const known of this.#acked()) known.durable = true;
   }
 
-  /** Everything the head has, by series. */
+  /** Everything the store has, by series. */
   async #readAll(): Promise<Map<number, Found>> {
-    const querier = this.#head!.querier();
+    const { env } = this.#world;
+    const querier = withBlocks(env, this.#db!, { cacheBytes: 1 << 20 }).querier();
     try {
-      const selection = await this.#world.run(
-        querier.select(-Infinity, Infinity, [{ name: '__name__', op: '=', value: 'm' }]),
-      );
-      const reader = openChunkReader(this.#world.env.files);
+      const selection = await this.#world.run(querier.select(-Infinity, Infinity, ALL));
+      if (selection.warnings.length > 0) throw new Error(selection.warnings.join('; '));
+      const reader = openChunkReader(env.files);
       const symbols = new SymbolReader(selection.symbols);
       const column = newColumn();
       const found = new Map<number, Found>();
-      await reader.load(selection, 0, selection.count);
+      await this.#world.run(reader.load(selection, 0, selection.count));
       for (let i = 0; i < selection.count; i++) {
         const flat: string[] = [];
         for (let w = selection.labelFirst[i]!; w < selection.labelFirst[i + 1]!; w++)
@@ -333,7 +445,7 @@ class CrashRun {
         for (let k = 1; k < column.n; k++)
           if (!(column.t[k]! > column.t[k - 1]!))
             throw new Error(`series ${series}: times out of order at ${k}`);
-        found.set(series, { t: column.t.slice(0, column.n), bits: column.bits.slice(0, 2 * column.n) });
+        found.set(series, { t: column.t.slice(0, column.n), bits: valuesOf(series, column) });
       }
       return found;
     } finally {
@@ -358,8 +470,9 @@ class CrashRun {
       }
   }
 
+  /** Ages count from the newest block's end, which lies less than a range after the newest sample. */
   #oldest(): number {
-    return this.#maxt - this.#retention_ms;
+    return this.#retention_ms === 0 ? -Infinity : this.#maxt + this.#range_ms - this.#retention_ms;
   }
 
   #compare(found: Map<number, Found>, required: (known: Known) => boolean): void {
@@ -379,7 +492,7 @@ class CrashRun {
     const oldest = this.#oldest();
     for (const [series, times] of this.#known)
       for (const [t, known] of times)
-        if (known.seen !== reading && t >= oldest && required(known))
+        if (known.seen !== reading && t >= oldest && required(known) && !known.deleted)
           throw new Error(
             `series ${series}: the ${known.durable ? 'synced' : 'acknowledged'} sample at ${t} is lost`,
           );
@@ -388,6 +501,58 @@ class CrashRun {
 
 function labelsOf(number: number): Labels {
   return labelsFromObject({ __name__: 'm', number: String(number), zone: `z${number % 3}` });
+}
+
+function isHistogram(series: number): boolean {
+  return series % 5 === 3;
+}
+
+/** A histogram whose sum has the bits; its buckets follow from them. */
+function histogramRow(h: HistogramColumns, bits: Uint32Array): void {
+  clearHistograms(h);
+  appendEmptyRows(h, 1);
+  new Uint32Array(h.sum.buffer).set(bits);
+  h.zeroThreshold[0] = 0.001;
+  const n = bits[LOW]! % 5;
+  h.zeroCount[0] = n;
+  h.count[0] = n;
+  if (isStaleBits(bits)) {
+    h.zeroCount[0] = 0;
+    h.count[0] = 0;
+    return;
+  }
+  growHistogramParts(h, 1, n + 1, 0);
+  h.spanOffset[0] = bits[HIGH]! % 3;
+  h.spanLength[0] = n + 1;
+  h.spans = 1;
+  h.positiveSpanEnd[0] = 1;
+  for (let i = 0; i <= n; i++) h.bucket[i] = i + 1;
+  h.buckets = n + 1;
+  h.positiveEnd[0] = n + 1;
+  h.negativeFirst[0] = n + 1;
+  h.negativeEnd[0] = n + 1;
+  h.negativeSpanFirst[0] = 1;
+  h.negativeSpanEnd[0] = 1;
+  h.count[0]! += ((n + 1) * (n + 2)) / 2;
+}
+
+function isStaleBits(bits: Uint32Array): boolean {
+  return bits[HIGH] === STALE_HIGH && bits[LOW] === STALE_LOW;
+}
+
+/** The bits that were written, after a look at the rest of a histogram. */
+function valuesOf(series: number, c: Column): Uint32Array {
+  if (!isHistogram(series)) return c.bits.slice(0, 2 * c.n);
+  const h = c.h!;
+  const bits = new Uint32Array(h.sum.buffer, h.sum.byteOffset, 2 * c.n).slice();
+  for (let i = 0; i < c.n; i++) {
+    const n = bits[2 * i + LOW]! % 5;
+    const stale = isStaleBits(bits.subarray(2 * i, 2 * i + 2));
+    if (c.kind?.[i] !== KIND.histogram) throw new Error(`series ${series}: sample ${i} is no histogram`);
+    if (!stale && (h.zeroCount[i] !== n || h.count[i] !== n + ((n + 1) * (n + 2)) / 2))
+      throw new Error(`series ${series} has other buckets at ${c.t[i]} than were written`);
+  }
+  return bits;
 }
 
 function randomValue(r: Prng): [number, number] {
