@@ -49,6 +49,14 @@ export function planRepair(env: RepairEnv, path: string, verdict: StoreVerdict, 
   if (damage !== null) steps.push(cutHeadChunks(env.files, path, damage, aside));
   for (const log of [...verdict.wal.damages, ...verdict.wbl.damages])
     steps.push(cutLog(env.files, path, log, aside));
+  for (const dir of verdict.snapshots)
+    steps.push({
+      what: `${dir}: it is set aside: the next start reads the log instead`,
+      apply: async () => {
+        await moveAside(env.files, path, dir, aside);
+        return `${dir} was set aside`;
+      },
+    });
   return steps;
 }
 

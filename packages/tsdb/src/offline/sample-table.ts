@@ -1,6 +1,6 @@
 // Samples of many series in any order, as columns in memory, and blocks of them: how samples come in from outside.
 import type { Files } from '@munjigi/env';
-import { ENCODING, compareLabels, compareText, encodeUtf8, type Labels } from '@munjigi/model';
+import { ENCODING, compareLabels, compareText, encodeUtf8, labelsKey, type Labels } from '@munjigi/model';
 import type { BlockMeta } from '../block/meta.ts';
 import {
   newChunkRows,
@@ -13,7 +13,7 @@ import {
 import { writeBlock } from '../compact/write-block.ts';
 
 export interface SampleTable {
-  /** The number of a series, from 0; the caller asks once a series. */
+  /** The number of a series, from 0: the same for the same labels. */
   series(labels: Labels): number;
   /** Value i of v, whose halves are bits[2i], bits[2i + 1]: NaN keeps its bits. */
   add(series: number, t_ms: number, bits: Uint32Array, i: number): void;
@@ -31,6 +31,7 @@ const FIRST_ROWS: number = 64 * 1024;
 
 export function newSampleTable(): SampleTable {
   const labels: Labels[] = [];
+  const numbers = new Map<string, number>();
   let of = new Uint32Array(FIRST_ROWS);
   let t = new Float64Array(FIRST_ROWS);
   let halves = new Uint32Array(2 * FIRST_ROWS);
@@ -53,8 +54,10 @@ export function newSampleTable(): SampleTable {
       return n;
     },
     series(its): number {
-      labels.push(its);
-      return labels.length - 1;
+      const key = labelsKey(its);
+      let number = numbers.get(key);
+      if (number === undefined) numbers.set(key, (number = labels.push(its) - 1));
+      return number;
     },
     add(series, t_ms, bits, i): void {
       if (n === t.length) grow();
@@ -67,6 +70,7 @@ export function newSampleTable(): SampleTable {
     clear(): void {
       n = 0;
       labels.length = 0;
+      numbers.clear();
     },
     async writeBlock(files, dir, ulid, mint, maxt): Promise<BlockMeta | null> {
       const source = new TableSource(labels, { of, t, halves, n }, mint, maxt);

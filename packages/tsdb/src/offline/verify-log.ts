@@ -1,6 +1,7 @@
 // Every byte of the write-ahead logs (sums, records, references) and of the head's chunk files.
 import type { Codec, Files } from '@munjigi/env';
 import { newColumn, type Column } from '@munjigi/model';
+import { METADATA_FOLDER } from '../head/snapshot-write.ts';
 import { headChunkFile } from '../wal/head-chunks.ts';
 import { scanHeadChunks, type HeadChunk } from '../wal/head-chunk-scan.ts';
 import { newWalReader, type WalCorruption } from '../wal/reader.ts';
@@ -134,6 +135,37 @@ function newCounter(counts: { series: number; samples: number }, known: Set<numb
   };
   return sink;
 }
+
+/** The memory snapshots of a data folder: the sums of their records. The folders that are damaged. */
+export function verifySnapshots(
+  env: OfflineEnv,
+  path: string,
+  report: Report,
+  progress: VerifyProgress = () => undefined,
+): string[] {
+  const r = newReporter(report);
+  const damaged: string[] = [];
+  for (const { name, kind } of env.files.list(path)) {
+    if (kind !== 'dir' || !SNAPSHOT.test(name)) continue;
+    const before = r.damages();
+    for (const dir of [`${path}/${name}`, `${path}/${name}/${METADATA_FOLDER}`]) {
+      if (env.files.stat(dir) === null) continue;
+      const reader = newWalReader(env, dir, listSegments(env.files, dir));
+      try {
+        for (let n = 0; reader.next(); n++) if (n % 256 === 0) progress(name, reader.position, 0);
+      } finally {
+        reader.close();
+      }
+      const { corruption } = reader;
+      if (corruption !== null)
+        r.damage(`${dir}/${segmentName(corruption.segment)}`, corruption.offset, corruption.reason);
+    }
+    if (r.damages() > before) damaged.push(`${path}/${name}`);
+  }
+  return damaged;
+}
+
+const SNAPSHOT = /^chunk_snapshot\.\d+\.\d+$/;
 
 export interface HeadChunksVerdict {
   readonly chunks: number;

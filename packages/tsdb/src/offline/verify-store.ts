@@ -5,6 +5,7 @@ import { verifyBlock, type BlockVerdict, type VerifyProgress } from './verify-bl
 import {
   verifyHeadChunks,
   verifyLog,
+  verifySnapshots,
   type HeadChunksVerdict,
   type LogVerdict,
   type OfflineEnv,
@@ -16,6 +17,8 @@ export interface StoreVerdict {
   readonly headChunks: HeadChunksVerdict;
   readonly wal: LogVerdict;
   readonly wbl: LogVerdict;
+  /** Folders of memory snapshots that are damaged. */
+  readonly snapshots: readonly string[];
 }
 
 export interface VerifyOptions {
@@ -43,7 +46,14 @@ export async function verifyStore(
   for (const ulid of o.ulids ?? ulids)
     blocks.set(ulid, verifyBlock(env.files, `${path}/${ulid}`, report, o.progress));
   if (o.ulids !== undefined)
-    return { findings, blocks, headChunks: { chunks: 0, damage: null }, wal: NO_LOG, wbl: NO_LOG };
+    return {
+      findings,
+      blocks,
+      headChunks: { chunks: 0, damage: null },
+      wal: NO_LOG,
+      wbl: NO_LOG,
+      snapshots: [],
+    };
   for (const name of leftovers)
     report({
       severity: 'note',
@@ -54,5 +64,6 @@ export async function verifyStore(
   const headChunks = await verifyHeadChunks(env.files, `${path}/chunks_head`, report, o.progress);
   const wal = verifyLog(env, `${path}/wal`, report, o.progress);
   const wbl = verifyLog(env, `${path}/wbl`, report, o.progress);
-  return { findings, blocks, headChunks, wal, wbl };
+  const snapshots = verifySnapshots(env, path, report, o.progress);
+  return { findings, blocks, headChunks, wal, wbl, snapshots };
 }

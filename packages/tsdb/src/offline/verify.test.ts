@@ -159,6 +159,31 @@ describe('the head', () => {
   );
 });
 
+test('a memory snapshot that is damaged is set aside', async () => {
+  const world = await withHead();
+  const { files } = world.env;
+  const dir = `${DIR}/chunk_snapshot.000001.0000000000`;
+  for (const folder of [dir, `${dir}/metadata`]) {
+    files.makeDir(folder);
+    const log = newWalWriter(world.env, {
+      dir: folder,
+      firstSegment: 0,
+      segmentBytes: 128 * 1024,
+      faults: {},
+    });
+    const { w, ends } = writeEntries([SERIES], false);
+    log.log(w, ends);
+    log.close();
+  }
+  expect((await verify(world)).findings).toEqual([]);
+  flip(world, `${dir}/metadata/00000000`, 12, 1);
+  const verdict = await verify(world);
+  expect(verdict.snapshots).toEqual([dir]);
+  for (const { apply } of planRepair(world.env, DIR, verdict, `${DIR}/aside`)) await apply();
+  expect((await verify(world)).findings).toEqual([]);
+  expect(files.stat(dir)).toBeNull();
+});
+
 describe('repair', () => {
   test('plans nothing where nothing is wrong', async () => {
     const world = await withBlock();
