@@ -170,6 +170,26 @@ describe.each<WalCompression>(['none', 'snappy', 'zstd'])('a log with compressio
   });
 });
 
+test('a page may be ended anywhere, and reading begin behind it', async () => {
+  const world = simWorld(3);
+  world.env.files.makeDir('/wal');
+  const writer = newWalWriter(world.env, { dir: '/wal', firstSegment: 0, segmentBytes: 1 << 20, faults: {} });
+  writer.endPage();
+  expect(writer.segmentSize()).toBe(0);
+  const { w, ends } = batch(RECORDS);
+  writer.log(w, ends);
+  writer.endPage();
+  const from = writer.segmentSize();
+  expect(from % WAL_PAGE_BYTES).toBe(0);
+  writer.endPage();
+  expect(writer.segmentSize()).toBe(from);
+  writer.log(w, ends);
+  await writer.syncTo(writer.written());
+  writer.close();
+  expect(all(world)).toMatchObject({ records: TWICE, reason: '' });
+  expect(all(world, from)).toMatchObject({ records: TWICE.slice(0, RECORDS.length), reason: '' });
+});
+
 test.each<[WalCompression, number, RegExp]>([
   ['snappy', 8, /no zstd/],
   ['zstd', 16, /no snappy/],

@@ -2,11 +2,10 @@
 // always ends with a good record. `sync` is shared: whoever waits while one runs is served by the next.
 import { EnvError, type Clock, type Codec, type File, type Files } from '@munjigi/env';
 import { StorageError } from '@munjigi/model';
-import type { ByteWriter } from './bytes.ts';
-import { newByteWriter } from './bytes.ts';
+import { newByteWriter, room, type ByteWriter } from './bytes.ts';
 import { newCompressor, type WalCompression } from './compress.ts';
 import { framingBytes, frameRecord } from './frame.ts';
-import { segmentName } from './segments.ts';
+import { WAL_PAGE_BYTES, segmentName } from './segments.ts';
 import type { PlantedFaults } from '../faults.ts';
 
 /** A buffer above this is given back after use. */
@@ -26,6 +25,8 @@ export interface WalWriter {
   syncTo(position: number): Promise<void>;
   /** Goes on in the next segment. */
   cut(): void;
+  /** Fills the page with zeros: the next record begins a page. Only there Prometheus can begin to read inside a segment. */
+  endPage(): void;
   syncs(): number;
   failures(): number;
   close(): void;
@@ -125,6 +126,20 @@ export function newWalWriter(
     if (out.b.length > KEEP_BUFFER_BYTES) out.b = new Uint8Array(256 * 1024);
   }
 
+  function endPage(): void {
+    if (broken !== null) throw broken;
+    if (torn) truncate();
+    const rest = position % WAL_PAGE_BYTES;
+    if (rest === 0) return;
+    out.n = 0;
+    room(out, WAL_PAGE_BYTES);
+    out.b.fill(0, 0, WAL_PAGE_BYTES - rest);
+    out.n = WAL_PAGE_BYTES - rest;
+    write();
+    position += out.n;
+    written += out.n;
+  }
+
   function writeLater(): void {
     const copy = out.b.slice(0, out.n);
     const [target, at] = [file, position];
@@ -185,6 +200,7 @@ export function newWalWriter(
     log,
     syncTo,
     cut,
+    endPage,
     syncs: () => syncs,
     failures: () => failures,
     close(): void {
