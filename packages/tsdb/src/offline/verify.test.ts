@@ -231,7 +231,7 @@ test('noise is an answer, whatever it is', async () => {
   const { files } = world.env;
   let seed = 7;
   const random = (n: number): number => (seed = (seed * 48_271) % 2_147_483_647) % n;
-  for (let round = 0; round < 150; round++) {
+  for (let round = 0; round < 60; round++) {
     const flips: [string, number, number][] = [];
     for (let k = 0; k < 4; k++) {
       const path = `${DIR}/${ULID}/${['index', 'chunks/000001', 'tombstones', 'meta.json'][random(4)]!}`;

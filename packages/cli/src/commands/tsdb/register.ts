@@ -59,24 +59,26 @@ export function registerTsdb(
       run('dump-openmetrics', () => dumpOpenMetrics(folderPath(dir), options)),
     );
 
-  tsdb
-    .command('create-blocks-from')
-    .description('make blocks of samples from elsewhere')
-    .command('openmetrics')
-    .description('make blocks of samples in OpenMetrics text')
+  // As in promtool, these may stand on either side of the word `openmetrics`.
+  const creating = (command: Command): Command =>
+    command
+      .option('-r, --human-readable', 'print times and sizes for people')
+      .option('-q, --quiet', 'print nothing of the blocks')
+      .option('--max-block-duration <duration>', 'what a block may span, 2h or more')
+      .option(
+        '--allow-incompatible-block-duration',
+        'take that as it is, not as a range that compaction expects',
+      );
+  const from = tsdb.command('create-blocks-from').description('make blocks of samples from elsewhere');
+  creating(creating(from).command('openmetrics').description('make blocks of samples in OpenMetrics text'))
     .argument('<file>', 'the text, each sample with its time; - is standard input')
     .argument('[dir]', 'the data folder', DEFAULT_PATH)
-    .option('-r, --human-readable', 'print times and sizes for people')
-    .option('-q, --quiet', 'print nothing of the blocks')
     .option('--label <name=value>', 'a label for all series; may be given several times', collect)
-    .option('--max-block-duration <duration>', 'what a block may span, 2h or more')
-    .option(
-      '--allow-incompatible-block-duration',
-      'take that as it is, not as a range that compaction expects',
-    )
     .addHelpText('after', example('munjigi tsdb create-blocks-from openmetrics old.om data/metrics'))
-    .action((file: string, dir: string, options: CreateOptions) =>
-      run('create-blocks-from openmetrics', () => createBlocks(file, folderPath(dir), options)),
+    .action((file: string, dir: string, _options: CreateOptions, command: Command) =>
+      run('create-blocks-from openmetrics', () =>
+        createBlocks(file, folderPath(dir), command.optsWithGlobals<CreateOptions>()),
+      ),
     );
 
   tsdb
