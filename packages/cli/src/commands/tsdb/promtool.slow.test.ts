@@ -89,7 +89,7 @@ describe.skipIf(missing)('beside promtool', () => {
     expect(theirs('dump', again)).toBe(theirs('dump', join(dir, 'theirs')));
   });
 
-  test('the head and its logs, after a clean end and a kill', async () => {
+  test('the head and its logs, while they are written and after a clean end', async () => {
     const path = join(dir, 'store');
     const env = nodeEnv({ logLevel: 'error' });
     const db = await openDb(env, { path, retention_ms: 0, walCompression: 'snappy' });
