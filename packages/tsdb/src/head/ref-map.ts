@@ -1,12 +1,15 @@
-// Numbers by log reference: an array for small references, which is what there is unless series came and went for years, a Map for others.
+// Numbers by log reference: an array while references are about as many as they are large, a Map for those far beyond (series came and went for
+// years, or a log is damaged: then no array of its size is made).
 
-/** References below this are looked up in an array. */
-const DENSE_REFS: number = 2 ** 26;
+/** References below this, or below so many times what was set, are looked up in the array. */
+const SMALL_REFS = 65_536;
+const SPARSENESS = 8;
 
 export class RefMap {
   readonly #none: number;
   readonly #sparse = new Map<number, number>();
   #dense: Uint32Array;
+  #count = 0;
 
   /** `none` is what a reference has that was never set. */
   constructor(none: number) {
@@ -19,17 +22,24 @@ export class RefMap {
   }
 
   set(ref: number, value: number): void {
-    if (!(ref >= 0 && ref < DENSE_REFS)) {
-      this.#sparse.set(ref, value);
-      return;
+    this.#count++;
+    if (ref >= this.#dense.length && ref < Math.max(SMALL_REFS, SPARSENESS * this.#count))
+      this.#grow(ref + 1);
+    if (ref >= 0 && ref < this.#dense.length) this.#dense[ref] = value;
+    else this.#sparse.set(ref, value);
+  }
+
+  #grow(least: number): void {
+    const old = this.#dense;
+    const grown = new Uint32Array(Math.max(least, 2 * old.length));
+    grown.set(old);
+    if (this.#none !== 0) grown.fill(this.#none, old.length);
+    this.#dense = grown;
+    for (const [ref, value] of this.#sparse) {
+      if (!(ref >= 0 && ref < grown.length)) continue;
+      grown[ref] = value;
+      this.#sparse.delete(ref);
     }
-    if (ref >= this.#dense.length) {
-      const grown = new Uint32Array(Math.min(DENSE_REFS, Math.max(ref + 1, 2 * this.#dense.length)));
-      grown.set(this.#dense);
-      if (this.#none !== 0) grown.fill(this.#none, this.#dense.length);
-      this.#dense = grown;
-    }
-    this.#dense[ref] = value;
   }
 
   /** All references that were set to something else than none. */
