@@ -73,6 +73,8 @@ export interface Files {
   writeWhole(path: string, bytes: Uint8Array): Promise<void>;
   /** An exclusive lock that ends with the process however it ends; null: held by another process (or another holder in this one). */
   lock(path: string): FileLock | null;
+  /** Whether another process holds a BSD lock (flock) on the file, as far as the system tells. */
+  flocked(path: string): boolean;
   /** Calls fn (not more often than needed) when something below `path` may have changed. Not recursive. */
   watch(path: string, fn: () => void): { close(): void };
   freeBytes(path: string): number;

@@ -1,6 +1,6 @@
 // The lock against real processes: it holds between them and is free the moment the holder is gone, however it went.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -68,4 +68,18 @@ test('of many that start together one gets it', async () => {
   await Promise.all(all.map((c) => c.gone));
   expect(all.filter((c) => c.got)).toHaveLength(1);
   expect(nodeFiles.lock(path)).not.toBe(null);
+});
+
+test("another program's BSD lock is seen while it is held", async () => {
+  writeFileSync(path, '');
+  expect(nodeFiles.flocked(path)).toBe(false);
+  const child = spawn('flock', ['-F', path, 'sh', '-c', 'echo held; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const gone = new Promise<void>((resolve) => child.on('exit', () => resolve()));
+  await new Promise<void>((resolve) => child.stdout.once('data', () => resolve()));
+  expect(nodeFiles.flocked(path)).toBe(true);
+  child.kill('SIGKILL');
+  await gone;
+  expect(nodeFiles.flocked(path)).toBe(false);
 });

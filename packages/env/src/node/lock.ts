@@ -56,3 +56,19 @@ function realDir(dir: string): string {
     return dir;
   }
 }
+
+/** Node cannot take BSD locks, but Linux lists them: by the numbers of device and file. Elsewhere: false. */
+export function flockedElsewhere(where: string): boolean {
+  try {
+    const { dev, ino } = fs.statSync(where);
+    const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
+    const hex = (n: number): string => n.toString(16).padStart(2, '0');
+    const its = `${hex((dev >>> 8) & 0xfff)}:${hex(minor)}:${ino}`;
+    return fs
+      .readFileSync('/proc/locks', 'utf8')
+      .split('\n')
+      .some((line) => / FLOCK /.test(line) && line.split(/ +/).includes(its));
+  } catch {
+    return false;
+  }
+}

@@ -1,6 +1,6 @@
 // The compaction thread: everything that writes blocks, one job after the other, away from the thread that takes samples. A job that fails
 // replies with the seam's error and leaves no half block.
-import { joinPort, type Env, type Handler, type Port } from '@munjigi/env';
+import { joinPort, type Env, type Files, type Handler, type Port } from '@munjigi/env';
 import { StorageError } from '@munjigi/model';
 import { ULID_RANDOM_BYTES, newUlid } from '../block/ulid.ts';
 import { writeSnapshot, type SnapshotOptions } from '../head/snapshot-write.ts';
@@ -16,10 +16,12 @@ import {
 } from './rewrite.ts';
 import { snapshotBlocks } from './snapshot-blocks.ts';
 import type { WriteSettings } from './write-block.ts';
+import type { PlantedFaults } from '../faults.ts';
 
 /** What the thread is started with: one Int32, not 0 ends the job that runs and every later one with ECANCELED. */
 export interface CompactionStart {
   readonly stop: SharedArrayBuffer;
+  readonly faults?: PlantedFaults;
 }
 
 /** What a call carries: the thread adds the flag and the progress itself. */
@@ -50,8 +52,8 @@ export interface CompactionProgress {
   readonly series: number;
 }
 
-export function run(env: Env, parent: Port, { stop }: CompactionStart): void {
-  const { files } = env;
+export function run(env: Env, parent: Port, { stop, faults }: CompactionStart): void {
+  const files = faults?.blockWithoutSync === true ? withoutSync(env.files) : env.files;
   const flag = new Int32Array(stop);
   let last: Promise<unknown> = Promise.resolve();
 
@@ -106,4 +108,13 @@ export function run(env: Env, parent: Port, { stop }: CompactionStart): void {
       snapshotBlocks(files, dirs, to),
     ),
   });
+}
+
+/** The planted bug: files that say they were synced. */
+function withoutSync(files: Files): Files {
+  return {
+    ...files,
+    open: (path, mode) => Object.assign(files.open(path, mode), { sync: () => Promise.resolve() }),
+    syncDir: () => Promise.resolve(),
+  };
 }

@@ -79,6 +79,8 @@ export function openBlockList(
   function drop(ulid: string): void {
     o.whenUnseen(() => {
       removing = Promise.all([removing, remove(`${path}/${ulid}`)]);
+      // Whoever waits for it hears of a failure.
+      removing.catch(() => undefined);
     });
   }
 

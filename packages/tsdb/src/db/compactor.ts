@@ -4,6 +4,7 @@ import type { Workers } from '@munjigi/env';
 import { StorageError } from '@munjigi/model';
 import { connectCompactor, type Compactor } from '../compact/client.ts';
 import type { CompactionStart } from '../compact/worker.ts';
+import type { PlantedFaults } from '../faults.ts';
 
 export interface CompactionThread {
   /** Its jobs. Take it anew for every job: the thread may have been replaced. */
@@ -17,14 +18,14 @@ export interface CompactionThread {
 
 const ENTRY = new URL('../compact/worker.ts', import.meta.url);
 
-export function compactionThread(workers: Workers): CompactionThread {
+export function compactionThread(workers: Workers, faults: PlantedFaults = {}): CompactionThread {
   const stop = new SharedArrayBuffer(4);
   const flag = new Int32Array(stop);
   let closed = false;
   let running: { readonly jobs: Compactor; terminate(): Promise<void> } | null = null;
 
   function start(): Compactor {
-    const worker = workers.start('compaction', ENTRY, { stop } satisfies CompactionStart);
+    const worker = workers.start('compaction', ENTRY, { stop, faults } satisfies CompactionStart);
     const mine = { jobs: connectCompactor(worker), terminate: () => worker.terminate() };
     running = mine;
     void forgetAfter(worker.ended);

@@ -91,6 +91,13 @@ async function takeFolder(files: Files, path: string): Promise<FileLock> {
   const made = missingFolders(files, path);
   files.makeDir(path);
   for (const folder of made) await files.syncDir(folder);
+  // Prometheus holds its own while it runs.
+  if (files.flocked(`${path}/lock`))
+    throw new StorageError(
+      'ELOCKED',
+      `${path} is in use: a Prometheus holds ${path}/lock. Stop it first`,
+      false,
+    );
   const lock = files.lock(`${path}/munjigi.lock`);
   if (lock !== null) return lock;
   throw new StorageError(
@@ -123,7 +130,7 @@ function newDb(env: DbEnv, o: OpenOptions, parts: Parts): Db {
   const { lock, blocks, head } = parts;
   const counters = newDbCounters(env.clock.monotonic());
   const options = { ...o };
-  const compaction = compactionThread(env.workers);
+  const compaction = compactionThread(env.workers, o.faults);
   let closed = false;
   const store: Store = { env, options, head, blocks, compaction, counters, closing: () => closed };
   /** Upkeep and administration, one after the other. */

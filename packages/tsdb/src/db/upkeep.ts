@@ -1,7 +1,7 @@
 // What a store does by itself, one step after the other, again and again: the head's full ranges become blocks, blocks become larger ones, what is
 // beyond the retention goes, the head is noted down for the next start. The compaction thread does the work; here is decided what, and
 // the results take effect here in one step each. A step that fails is counted, said, and tried again at the next turn.
-import { StorageError } from '@munjigi/model';
+import { StorageError, type Selection } from '@munjigi/model';
 import type { CompactionThread } from './compactor.ts';
 import type { BlockList, ListedBlock } from './blocks.ts';
 import { diskBytes, folderBytes } from './folders.ts';
@@ -68,7 +68,8 @@ async function cutHead(s: Store): Promise<void> {
   while (headIsFull(s) && !s.closing()) {
     const { mint } = s.head.range();
     const end = range * (Math.floor(mint / range) + 1);
-    await cutRange(s, mint, end);
+    if (s.options.faults?.truncateBeforeCut === true) await cutTooLate(s, mint, end);
+    else await cutRange(s, mint, end);
     await s.head.truncate(end);
     await truncateLog(s, end);
     s.counters.headCuts++;
@@ -79,8 +80,16 @@ async function cutHead(s: Store): Promise<void> {
 
 /** In-order samples in [mint, end) become a block. */
 async function cutRange(s: Store, mint: number, end: number): Promise<void> {
+  await publishCut(s, await s.head.selectAll(mint, end - 1, 'in-order'), mint, end);
+}
+
+async function publishCut(
+  s: Store,
+  held: { readonly selection: Selection; close(): void },
+  mint: number,
+  end: number,
+): Promise<void> {
   const { env, options, blocks } = s;
-  const held = await s.head.selectAll(mint, end - 1, 'in-order');
   try {
     const meta = await s.compaction.jobs().cut({
       selection: held.selection,
@@ -105,6 +114,14 @@ async function cutRange(s: Store, mint: number, end: number): Promise<void> {
   }
 }
 
+/** The planted bug: what the block is made of is captured, but a crash finds neither it nor the block. */
+async function cutTooLate(s: Store, mint: number, end: number): Promise<void> {
+  const held = await s.head.selectAll(mint, end - 1, 'in-order');
+  await s.head.truncate(end);
+  await truncateLog(s, end);
+  await publishCut(s, held, mint, end);
+}
+
 /** Everything that came out of order becomes blocks of its own, which the next compactions merge with those of the same time. */
 export async function cutOutOfOrder(s: Store): Promise<void> {
   const { options, blocks } = s;
@@ -112,6 +129,7 @@ export async function cutOutOfOrder(s: Store): Promise<void> {
   if (mark === null) return;
   const held = await s.head.selectAll(mark.mint, mark.maxt, 'out-of-order');
   try {
+    if (options.faults?.lateLogBeforeBlocks === true) await s.head.truncateOutOfOrder(mark);
     const metas = await s.compaction.jobs().cutOutOfOrder({
       selection: held.selection,
       dir: options.path,
@@ -136,18 +154,20 @@ async function truncateLog(s: Store, mint: number): Promise<void> {
   const upTo = before.first + Math.floor((2 * (before.last - before.first)) / 3);
   if (upTo <= before.first) return;
   try {
-    const refs = await wal.liveRefs(upTo, mint);
+    const { faults } = s.options;
+    const live = await wal.liveRefs(upTo, mint);
+    const refs = faults?.checkpointWithoutSeries === true ? new Float64Array(0) : live;
     // Series that only a dropped segment named must not depend on later ones that no sync has reached.
     await wal.sync();
     await s.compaction.jobs().checkpoint({
       dir: wal.dir,
       from: before.checkpoint,
       upTo,
-      mint,
+      mint: faults?.checkpointWithoutSamples === true ? s.head.range().maxt : mint,
       tombstoneMint: Math.min(mint, s.head.range().outOfOrderMint),
       refs,
       compression: s.options.walCompression,
-      faults: s.options.faults ?? {},
+      faults: faults ?? {},
     });
     wal.truncated(upTo);
   } catch (error) {

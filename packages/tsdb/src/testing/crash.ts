@@ -319,7 +319,7 @@ class CrashRun {
       }
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      for (let i = 0; i < offers.length; i++) this.#forget(offers[i]!, mine[i]!);
+      for (let i = 0; i < offers.length; i++) this.#refused(offers[i]!, mine[i]!);
     }
   }
 
@@ -348,6 +348,16 @@ class CrashRun {
     this.#refs.delete(offer.series);
   }
 
+  /** What a full disk took in part was cut off again; a power failure may bring it back until the next sync. */
+  #refused(offer: Offer, known: Known): void {
+    if (this.#kind === 'process') {
+      this.#forget(offer, known);
+      return;
+    }
+    known.deleted = true;
+    this.#refs.delete(offer.series);
+  }
+
   async #delete(): Promise<void> {
     const r = this.#random;
     const series = this.#firstSeries + r.below(this.#series - this.#firstSeries);
@@ -372,6 +382,13 @@ class CrashRun {
     const acked = this.#acked();
     await this.#world.run(this.#db!.sync());
     for (const known of acked) known.durable = true;
+    this.#forgetHidden();
+  }
+
+  /** After a sync no power failure brings back what was deleted or refused. */
+  #forgetHidden(): void {
+    for (const times of this.#known.values())
+      for (const [t, known] of times) if (known.deleted) times.delete(t);
   }
 
   async #upkeep(): Promise<void> {
@@ -467,6 +484,8 @@ class CrashRun {
         if (known.seen !== this.#reading && t >= this.#oldest()) times.delete(t);
         known.acked = known.seen === this.#reading;
         known.durable = known.acked;
+        // A deletion that the power failure undid.
+        if (known.acked) known.deleted = false;
       }
   }
 
