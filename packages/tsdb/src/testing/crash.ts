@@ -552,7 +552,7 @@ function histogramRow(h: HistogramColumns, bits: Uint32Array): void {
   h.negativeEnd[0] = n + 1;
   h.negativeSpanFirst[0] = 1;
   h.negativeSpanEnd[0] = 1;
-  h.count[0]! += ((n + 1) * (n + 2)) / 2;
+  h.count[0] += ((n + 1) * (n + 2)) / 2;
 }
 
 function isStaleBits(bits: Uint32Array): boolean {
