@@ -19,7 +19,13 @@ export interface Assembly {
 }
 
 export async function assemble(g: Gather, a: Assembly, slicer: Slicer): Promise<Selection> {
-  const order = a.ordered ? null : await labelOrder(g, a.symbols, slicer);
+  const lists = {
+    count: g.count,
+    words: g.labelSymbols,
+    from: g.labelFirst,
+    to: g.labelFirst.subarray(1),
+  };
+  const order = a.ordered ? null : await labelOrder(lists, a.symbols, a.limit, slicer);
   const count = a.limit > 0 ? Math.min(a.limit, g.count) : g.count;
   /** Where list i stands in the selection. */
   const place = new Uint32Array(g.count).fill(LEFT_OUT);

@@ -4,6 +4,7 @@ import type { Files } from '@munjigi/env';
 import { StorageError } from '@munjigi/model';
 import { crc32cOn, newBufferedFile } from './buffered-file.ts';
 import { writePostings } from './postings-writer.ts';
+import { SYMBOL_STEP, writtenSymbols } from './written-symbols.ts';
 import { putInt64, putU32, putUvarint, putVarint } from '../wal/bytes.ts';
 import { crc32c } from '../wal/crc32c.ts';
 
@@ -16,7 +17,6 @@ const WRITTEN_VERSION = 2;
 const MAX_TABLE_BYTES = 0xffffffff;
 const MAX_INDEX_BYTES: number = 16 * 0xffffffff;
 const BUFFER_BYTES: number = 1024 * 1024;
-const SYMBOL_STEP = 32;
 /** Times beyond this cannot be told apart to the ms. */
 const MAX_TIME: number = 2 ** 52;
 
@@ -119,51 +119,6 @@ export function newIndexWriter(files: Files, path: string, batchEntries: number)
     }
   }
 
-  /** Reads symbol n back; `use` gets its bytes b[from..to). Close to the last one it is found by going on from there. */
-  const symbolReader = (): ((n: number) => { b: Uint8Array; from: number; to: number }) => {
-    const found = { b: new Uint8Array(64 * 1024), from: 0, to: 0 };
-    let windowFrom = 0;
-    let windowEnd = 0;
-    let number = 0;
-    let place = INDEX_HEADER_BYTES + 8;
-    const tableEnd = seriesFrom - 4;
-    const load = (from: number, bytes: number): void => {
-      if (from >= windowFrom && from + bytes <= windowEnd) return;
-      if (bytes > found.b.length) found.b = new Uint8Array(2 * bytes);
-      windowFrom = from;
-      windowEnd = Math.min(tableEnd, from + found.b.length);
-      file.read(found.b, windowFrom, windowEnd);
-    };
-    /** Places found.from and found.to around the symbol at `place`. */
-    const look = (): void => {
-      load(place, Math.min(5, tableEnd - place));
-      let at = place - windowFrom;
-      let length = 0;
-      for (let shift = 1; ; shift *= 128) {
-        const c = found.b[at++]!;
-        length += (c & 127) * shift;
-        if (c < 128) break;
-      }
-      const textFrom = windowFrom + at;
-      load(textFrom, length);
-      found.from = textFrom - windowFrom;
-      found.to = found.from + length;
-    };
-    return (n) => {
-      const jump = Math.floor(n / SYMBOL_STEP);
-      if (n < number || jump * SYMBOL_STEP > number) {
-        number = jump * SYMBOL_STEP;
-        place = symbolPlaces[jump]!;
-      }
-      look();
-      for (; number < n; number++) {
-        place = windowFrom + found.to;
-        look();
-      }
-      return found;
-    };
-  };
-
   return {
     symbol(b, from, to): void {
       if (stage !== 'symbols') throw new Error(`${path}: a symbol behind the first series`);
@@ -212,7 +167,7 @@ export function newIndexWriter(files: Files, path: string, batchEntries: number)
         seriesCount,
         uses,
         symbols,
-        symbol: symbolReader(),
+        symbol: writtenSymbols(file, symbolPlaces, seriesFrom - 4),
         batchEntries,
         maxTableBytes: MAX_TABLE_BYTES,
         checkSize,

@@ -3,7 +3,7 @@
 import { compileAnchored, decodeUtf8, encodeUtf8, type Matcher } from '@munjigi/model';
 import { compileTests, type Test } from '../head/match.ts';
 import type { IndexReader } from './index-reader.ts';
-import type { NameRange } from './postings-table.ts';
+import type { NameRange } from './postings-scan.ts';
 import { newSeriesEntry } from './series-entry.ts';
 import { LONG_STEP, type Steps } from './steps.ts';
 

@@ -1,6 +1,6 @@
 // Blocks that a thread has open: opened once, closed when they were not used for long or their folder is gone.
-import type { Clock, Files } from '@munjigi/env';
-import type { BlockRef } from '@munjigi/model';
+import { EnvError, type Clock, type Files } from '@munjigi/env';
+import { StorageError, type BlockRef } from '@munjigi/model';
 import { newBlockCache } from './cache.ts';
 import { META_FILE } from './meta.ts';
 import { openBlock, type Block } from './reader.ts';
@@ -92,4 +92,28 @@ export function newOpenBlocks(env: { files: Files; clock: Clock }, cacheBytes: n
       closeUnused();
     },
   };
+}
+
+/** Runs `fn` with each block that can be opened; what is wrong with one becomes a warning. */
+export async function eachBlock(
+  blocks: OpenBlocks,
+  refs: readonly BlockRef[],
+  warnings: string[],
+  fn: (open: OpenBlock, ref: BlockRef) => Promise<void>,
+): Promise<void> {
+  for (const ref of refs) {
+    try {
+      const open = blocks.use(ref);
+      try {
+        await fn(open, ref);
+      } finally {
+        blocks.done(ref);
+      }
+    } catch (error) {
+      if (!(error instanceof StorageError) && !(error instanceof EnvError)) throw error;
+      warnings.push(
+        `block ${ref.ulid} cannot be read, what it holds is missing in the answer: ${error.message}`,
+      );
+    }
+  }
 }
