@@ -2,8 +2,9 @@
 import type { Files } from '@munjigi/env';
 import type { StorageError } from '@munjigi/model';
 import type { BlockCache } from './cache.ts';
-import { INDEX_HEADER_BYTES, INDEX_MAGIC, SERIES_ALIGN, TOC_BYTES } from './index-writer.ts';
+import { INDEX_HEADER_BYTES, INDEX_MAGIC, TOC_BYTES } from './index-writer.ts';
 import { PAGE_BYTES, openPagedFile, type PagedFile } from './paged-file.ts';
+import { SERIES_ALIGN } from './postings-passes.ts';
 import { openPostingsTable, type PostingsTable } from './postings-table.ts';
 import { u32At } from './section.ts';
 import { readSeries, type SeriesEntry } from './series-entry.ts';

@@ -3,6 +3,7 @@
 import type { Files } from '@munjigi/env';
 import { StorageError } from '@munjigi/model';
 import { crc32cOn, newBufferedFile } from './buffered-file.ts';
+import { SERIES_ALIGN } from './postings-passes.ts';
 import { writePostings } from './postings-writer.ts';
 import { SYMBOL_STEP, writtenSymbols } from './written-symbols.ts';
 import { putInt64, putU32, putUvarint, putVarint } from '../wal/bytes.ts';
@@ -11,8 +12,6 @@ import { crc32c } from '../wal/crc32c.ts';
 export const INDEX_MAGIC = 0xbaaad700;
 export const INDEX_HEADER_BYTES = 5;
 export const TOC_BYTES: number = 6 * 8 + 4;
-/** Series begin at multiples of this: their reference is the place divided by it. */
-export const SERIES_ALIGN = 16;
 const WRITTEN_VERSION = 2;
 const MAX_TABLE_BYTES = 0xffffffff;
 const MAX_INDEX_BYTES: number = 16 * 0xffffffff;

@@ -3,7 +3,8 @@ import type { Files } from '@munjigi/env';
 import type { BufferedFile } from './buffered-file.ts';
 import { readUvarint, type ByteReader } from '../wal/bytes.ts';
 
-const SERIES_ALIGN = 16;
+/** Series begin at multiples of this: their reference is the place divided by it. */
+export const SERIES_ALIGN = 16;
 const PIECE_BYTES: number = 256 * 1024;
 /** Into so many ranges the values of a name are cut. */
 const RANGES = 4096;
