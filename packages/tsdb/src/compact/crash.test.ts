@@ -169,6 +169,7 @@ const JOBS: readonly Job[] = [
 /** What a start finds: leftovers go, parents of blocks that are there go, every sample is there once. */
 async function opened(env: Env): Promise<Job['before']> {
   const list = openBlockList(env, DIR, { whenUnseen: (fn) => fn(), readOnly: false });
+  await list.settled();
   // A parent that was being removed when the power went may have lost files: its child has its samples.
   const parents = list.list().flatMap(({ meta }) => meta.compaction.parents ?? []);
   const replaced = parents.map(({ ulid }) => `${DIR}/${ulid}`);
