@@ -10,13 +10,15 @@ import {
   type SelectHints,
   type Selection,
 } from '@munjigi/model';
-import { buildSelection, captureRows, overlaps, type Captured, type CaptureOptions } from './capture.ts';
+import { captureRows, overlaps, type Captured, type CaptureOptions } from './capture.ts';
 import type { HeadState } from './state.ts';
 import type { Lease } from './leases.ts';
 import { compileTests, labelSymbol, matchRows, type Test } from './match.ts';
-import { pairRows, pairValue } from './postings.ts';
+import { pairCount, pairRows, pairValue } from './postings.ts';
 import { labelsOfRow } from './series.ts';
 import { newSlicer, type Slicer } from './slicer.ts';
+import { buildSelection } from './selection.ts';
+import { sortSymbols } from './symbol-order.ts';
 import { NO_SYMBOL } from './symbol-table.ts';
 
 export function newQuerier(state: HeadState): Querier {
@@ -62,14 +64,17 @@ export async function selectParts(
   try {
     const captured = await matchAndCapture(state, tests, o, slicer);
     lease.check();
-    // Symbols and chunk addresses are copied: only the symbol table must stay what it is until the order is known.
     return await buildSelection(
       captured,
-      state.symbols,
-      { buffers: state.slots.buffers, chunksDir: state.chunksDir },
+      {
+        series: state.series,
+        symbols: state.symbols,
+        buffers: state.slots.buffers,
+        chunksDir: state.chunksDir,
+        tombstones: state.tombstones.count() > 0 ? state.tombstones : null,
+      },
       limit,
       lease.flag,
-      state.tombstones.count() > 0 ? state.tombstones : null,
       slicer,
     );
   } finally {
@@ -95,16 +100,34 @@ async function matchAndCapture(
   }
 }
 
-/** Rows that match one of the selectors (none: all rows) and have samples in the range. */
-async function rowsOf(state: HeadState, q: LabelQuery, slicer: Slicer): Promise<number[]> {
-  const found = new Set<number>();
+/** Rows that match one of the selectors and have samples in the range, in order. */
+async function rowsOf(state: HeadState, q: LabelQuery, slicer: Slicer): Promise<Uint32Array> {
   const selectors = q.matchers.length === 0 ? [[]] : q.matchers;
-  for (const matchers of selectors)
-    for (const row of await matchRows(state, compileTests(matchers), slicer)) {
-      if (slicer.due()) await slicer.rest();
-      if (overlaps(state, row, q.mint, q.maxt)) found.add(row);
-    }
-  return [...found];
+  let rows: Uint32Array | null = null;
+  for (const matchers of selectors) {
+    const found = await matchRows(state, compileTests(matchers), slicer);
+    rows = rows === null ? found : await union(rows, found, slicer);
+  }
+  let n = 0;
+  for (const row of rows!) {
+    if (slicer.due()) await slicer.rest();
+    if (overlaps(state, row, q.mint, q.maxt)) rows![n++] = row;
+  }
+  return rows!.subarray(0, n);
+}
+
+/** Of two ascending lists. */
+async function union(a: Uint32Array, b: Uint32Array, slicer: Slicer): Promise<Uint32Array> {
+  const rows = new Uint32Array(a.length + b.length);
+  let n = 0;
+  for (let i = 0, k = 0; i < a.length || k < b.length; n++) {
+    if (slicer.due()) await slicer.rest();
+    const [x, y] = [i < a.length ? a[i]! : Infinity, k < b.length ? b[k]! : Infinity];
+    if (x <= y) i++;
+    if (y <= x) k++;
+    rows[n] = Math.min(x, y);
+  }
+  return rows.subarray(0, n);
 }
 
 /** Whether the range takes in all that the head has, so that no series has to be looked at. */
@@ -120,16 +143,17 @@ async function labelNames(state: HeadState, lease: Lease, q: LabelQuery): Promis
   const slicer = newSlicer(state.clock, state.slice_ms);
   const leave = await state.turns.share();
   try {
-    const names = new Set<number>();
+    const found = newSymbolSet(state);
     if (q.matchers.length === 0 && coversAll(state, q))
-      for (const name of state.postings.names.keys()) names.add(name);
+      for (const name of state.postings.names.keys()) found.add(name);
     else
       for (const row of await rowsOf(state, q, slicer)) {
+        if (slicer.due()) await slicer.rest();
         const at = state.series.labelsAt[row]!;
         for (let i = 0; i < state.series.labelCount[row]!; i++)
-          names.add(state.series.labels.words[at + 2 * i]!);
+          found.add(state.series.labels.words[at + 2 * i]!);
       }
-    return sortedTexts(state, names, q.limit);
+    return await sortedTexts(state, found.list(), q.limit, slicer);
   } finally {
     leave();
   }
@@ -143,31 +167,74 @@ async function labelValues(state: HeadState, lease: Lease, name: string, q: Labe
     const symbol = state.symbols.find(name);
     const pairs = symbol === NO_SYMBOL ? undefined : state.postings.names.get(symbol);
     if (pairs === undefined) return [];
-    const values = new Set<number>();
-    if (q.matchers.length > 0)
-      for (const row of await rowsOf(state, q, slicer)) {
-        const value = labelSymbol(state.series, row, symbol);
-        if (value !== NO_SYMBOL) values.add(value);
-      }
-    else
-      for (let i = 0; i < pairs.n; i++) {
-        if (slicer.due()) await slicer.rest();
-        const pair = pairs.pairs[i]!;
-        if (
-          coversAll(state, q) ||
-          pairRows(state.postings, pair).some((row) => overlaps(state, row, q.mint, q.maxt))
-        )
-          values.add(pairValue(state.postings, pair));
-      }
-    return sortedTexts(state, values, q.limit);
+    if (q.matchers.length === 0)
+      return await sortedTexts(state, await valuesInRange(state, pairs, q, slicer), q.limit, slicer);
+    const found = newSymbolSet(state);
+    for (const row of await rowsOf(state, q, slicer)) {
+      if (slicer.due()) await slicer.rest();
+      const value = labelSymbol(state.series, row, symbol);
+      if (value !== NO_SYMBOL) found.add(value);
+    }
+    return await sortedTexts(state, found.list(), q.limit, slicer);
   } finally {
     leave();
   }
 }
 
-function sortedTexts(state: HeadState, symbols: Iterable<number>, limit: number): string[] {
-  const texts = [...symbols].map((symbol) => state.symbols.text(symbol)).sort(compareText);
-  return limit > 0 ? texts.slice(0, limit) : texts;
+/** Value symbols of a name of which a series has samples in the range. */
+async function valuesInRange(
+  state: HeadState,
+  pairs: { readonly n: number; readonly pairs: Uint32Array },
+  q: LabelQuery,
+  slicer: Slicer,
+): Promise<Uint32Array> {
+  const all = coversAll(state, q);
+  const values = new Uint32Array(pairs.n);
+  let n = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (slicer.due()) await slicer.rest();
+    const pair = pairs.pairs[i]!;
+    let found = all;
+    // Read anew each time: the list may have moved while this rested.
+    for (let k = 0; !found && k < pairCount(state.postings, pair); k++) {
+      if (slicer.due()) await slicer.rest();
+      found = overlaps(state, pairRows(state.postings, pair)[k]!, q.mint, q.maxt);
+    }
+    if (found) values[n++] = pairValue(state.postings, pair);
+  }
+  return values.subarray(0, n);
+}
+
+/** Symbols, each once. A bit a symbol of the table costs less than a Set as soon as there are many. */
+function newSymbolSet(state: HeadState): { add(symbol: number): void; list(): Uint32Array } {
+  const seen = new Uint8Array(state.symbols.count());
+  const list: number[] = [];
+  return {
+    add(symbol): void {
+      // Symbols that came meanwhile are of series that were not there when this was asked.
+      if (symbol >= seen.length || seen[symbol] === 1) return;
+      seen[symbol] = 1;
+      list.push(symbol);
+    },
+    list: () => Uint32Array.from(list),
+  };
+}
+
+/** At most `limit` texts (0: all) in the order of their bytes. */
+async function sortedTexts(
+  state: HeadState,
+  symbols: Uint32Array,
+  limit: number,
+  slicer: Slicer,
+): Promise<string[]> {
+  await sortSymbols(symbols, state.symbols, limit, slicer);
+  const texts: string[] = [];
+  const n = limit > 0 ? Math.min(limit, symbols.length) : symbols.length;
+  for (let i = 0; i < n; i++) {
+    if (slicer.due()) await slicer.rest();
+    texts.push(state.symbols.text(symbols[i]!));
+  }
+  return texts;
 }
 
 async function exemplars(

@@ -31,6 +31,8 @@ export interface SymbolTable {
   /** Order of the texts' UTF-8 bytes. */
   compare(a: number, b: number): number;
   startsWith(symbol: number, prefix: Uint8Array): boolean;
+  /** Bytes [at, at + 6) of the text as a number that is ordered as they are; times 8, plus how many of them there are. */
+  sixBytes(symbol: number, at: number): number;
   pages(): SymbolPages;
 }
 
@@ -183,6 +185,13 @@ export function newSymbolTable(table: number): SymbolTable {
       if (p.length < prefix.length) return false;
       for (let i = 0; i < prefix.length; i++) if (p.bytes[p.at + i] !== prefix[i]) return false;
       return true;
+    },
+    sixBytes(symbol, from): number {
+      const { bytes, at, length } = place(symbol);
+      const n = Math.max(0, Math.min(6, length - from));
+      let key = 0;
+      for (let i = 0; i < 6; i++) key = 256 * key + (i < n ? bytes[at + from + i]! : 0);
+      return 8 * key + n;
     },
     pages(): SymbolPages {
       if (shared.count !== count) shared = { count, index: [...index], data: [...data], table };

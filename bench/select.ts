@@ -1,0 +1,162 @@
+// What selects, label queries and sweeps cost at a million series, and how long they keep the thread of the head from anything else: beside
+// each question a loop in the same thread takes turn after turn, and the longest time between two of its turns is what matters to scrapes.
+import { cpus } from 'node:os';
+import type { Clock } from '../packages/env/src/index.ts';
+import { nodeEnv } from '../packages/env/src/node/index.ts';
+import { labelsFromObject, type LabelQuery, type Matcher, type Querier } from '../packages/model/src/index.ts';
+import { openMemoryHead, type Head } from '../packages/tsdb/src/index.ts';
+
+const SERIES = 1_000_000;
+const RUNS = 3;
+const HELD_GOAL_MS = 10;
+const RETENTION_MS = 3_600_000;
+const SAMPLES_OF_A_COMMIT = 10_000;
+
+export const usage = `npm run bench -- select [--series N]
+Selects, label queries, the status page and sweeps over the head: how long each takes, and how long it holds its thread.
+  --series N     series in the head (default ${SERIES})
+example: npm run bench -- select --series 100000`;
+
+type Question = readonly [name: string, ask: (q: Querier, head: Head) => Promise<number>];
+
+const matcher = (name: string, op: Matcher['op'], value: string): Matcher => ({ name, op, value });
+const select = (...matchers: Matcher[]): Question[1] => {
+  return async (q) => (await q.select(-Infinity, Infinity, matchers)).count;
+};
+const labels = (q: Partial<LabelQuery>): LabelQuery => ({
+  mint: -Infinity,
+  maxt: Infinity,
+  matchers: [],
+  limit: 0,
+  ...q,
+});
+const METRIC = matcher('__name__', '=', 'requests_7_total');
+
+const QUESTIONS: readonly Question[] = [
+  ['one series: {pod="pod-7"}', select(matcher('pod', '=', 'pod-0000007'))],
+  ['one metric: name =', select(METRIC)],
+  ['one metric, one instance', select(METRIC, matcher('instance', '=', '10.0.0.7:9100'))],
+  ['one metric, code!="200"', select(METRIC, matcher('code', '!=', '200'))],
+  ['one metric, path!~"/x/[1-4].*"', select(METRIC, matcher('path', '!~', '/x/[1-4].*'))],
+  ['prefix: name =~ "requests_1.*"', select(matcher('__name__', '=~', 'requests_1.*'))],
+  ['unique: pod =~ "pod-00.*7"', select(matcher('pod', '=~', 'pod-00.*7'))],
+  [
+    'set: name =~ "requests_1_total|..."',
+    select(matcher('__name__', '=~', 'requests_1_total|requests_2_total|requests_3_total')),
+  ],
+  ['negative alone: code!~"2.."', select(matcher('code', '!~', '2..'))],
+  ['everything', select()],
+  [
+    'everything, limit 10',
+    async (q) => (await q.select(-Infinity, Infinity, [], { limit: 10, labelsOnly: true })).count,
+  ],
+  ['label names', async (q) => (await q.labelNames(labels({}))).names.length],
+  ['label values: pod', async (q) => (await q.labelValues('pod', labels({}))).values.length],
+  ['label values: pod, limit 100', async (q) => (await q.labelValues('pod', labels({ limit: 100 }))).values.length],
+  [
+    'label values: pod of one metric',
+    async (q) => (await q.labelValues('pod', labels({ matchers: [[METRIC]] }))).values.length,
+  ],
+  ['status page', async (_, head) => (await head.tsdbStatus(10)).numSeries],
+];
+
+/** `--series N`: fewer while developing. */
+export async function main(args: string[]): Promise<number> {
+  const at = args.indexOf('--series');
+  const series = at < 0 ? SERIES : Number(args[at + 1]);
+  if (!Number.isInteger(series) || series < 1000) {
+    console.error(`${usage}\n--series needs a number from 1000 on`);
+    return 2;
+  }
+  const { clock } = nodeEnv({ logLevel: 'warn' });
+  const head = openMemoryHead({ clock }, { retention_ms: RETENTION_MS, sweepInterval_ms: 86_400_000 });
+  const fill = await timed(clock, () => fillHead(head, series));
+  console.log(
+    `${series} series of 8 labels filled in ${Math.round(fill.took_ms / 1000)} s, ${cpus().length} cores; ` +
+      `${RUNS} runs each, the slowest; goal: the thread is held ${HELD_GOAL_MS} ms at most`,
+  );
+  let worst = 0;
+  const say = (name: string, answers: number, took_ms: number, held_ms: number): void => {
+    worst = Math.max(worst, held_ms);
+    console.log(
+      `${name.padEnd(38)} ${String(answers).padStart(8)}  ${took_ms.toFixed(1).padStart(8)} ms  held ${held_ms.toFixed(1)} ms`,
+    );
+  };
+  for (const [name, ask] of QUESTIONS) {
+    let took = 0;
+    let held = 0;
+    let answers = 0;
+    for (let run = 0; run < RUNS; run++) {
+      const querier = head.querier();
+      const t = await timed(clock, () => ask(querier, head));
+      querier.close();
+      took = Math.max(took, t.took_ms);
+      held = Math.max(held, t.held_ms);
+      answers = t.answer;
+    }
+    say(name, answers, took, held);
+  }
+  // Nine of ten go on, one of ten gets too old.
+  const dying = Math.floor(series / 10);
+  for (let part = 1; part <= 2; part++) await writeAll(head, dying, series, part * RETENTION_MS);
+  const marking = await timed(clock, () => head.sweep());
+  say('sweep: chunks only', 0, marking.took_ms, marking.held_ms);
+  await writeAll(head, dying, dying + 1, 2 * RETENTION_MS + 1);
+  const before = head.stats().series;
+  const sweep = await timed(clock, () => head.sweep());
+  say('sweep: series dropped', before - head.stats().series, sweep.took_ms, sweep.held_ms);
+  await head.close();
+  console.log(`held ${worst.toFixed(1)} ms at most; goal ${HELD_GOAL_MS} ms: ${worst <= HELD_GOAL_MS ? 'met' : 'missed'}`);
+  return worst <= HELD_GOAL_MS ? 0 : 1;
+}
+
+/** What it took, and the longest time that a loop beside it waited for its turn. */
+async function timed<T>(
+  clock: Clock,
+  work: () => Promise<T>,
+): Promise<{ answer: T; took_ms: number; held_ms: number }> {
+  let running = true;
+  let held_ms = 0;
+  const beside = (async (): Promise<void> => {
+    while (running) {
+      const start = clock.monotonic();
+      await clock.yield();
+      held_ms = Math.max(held_ms, clock.monotonic() - start);
+    }
+  })();
+  await clock.yield();
+  const start = clock.monotonic();
+  const answer = await work();
+  const took_ms = clock.monotonic() - start;
+  running = false;
+  await beside;
+  return { answer, took_ms, held_ms };
+}
+
+async function fillHead(head: Head, series: number): Promise<void> {
+  await writeAll(head, 0, series, 0);
+}
+
+/** One sample each of series [from, to). */
+async function writeAll(head: Head, from: number, to: number, t_ms: number): Promise<void> {
+  for (let first = from; first < to; first += SAMPLES_OF_A_COMMIT) {
+    const n = Math.min(SAMPLES_OF_A_COMMIT, to - first);
+    const appender = head.appender();
+    const refs = Float64Array.from({ length: n }, (_, k) => appender.series(labelsOf(first + k)));
+    appender.floats(refs, new Float64Array(n).fill(t_ms), new Float64Array(n).fill(1), null, n);
+    await appender.commit();
+  }
+}
+
+function labelsOf(i: number): ReturnType<typeof labelsFromObject> {
+  return labelsFromObject({
+    __name__: `requests_${i % 100}_total`,
+    job: `job-${i % 13}`,
+    instance: `10.0.${(i >> 8) & 15}.${i & 255}:9100`,
+    pod: `pod-${String((i * 7_919) % 10_000_000).padStart(7, '0')}`,
+    code: String(200 + 100 * (Math.floor(i / 100) % 4)),
+    path: `/x/${i % 97}`,
+    cluster: 'eu-1',
+    method: i % 2 === 0 ? 'GET' : 'POST',
+  });
+}
