@@ -39,7 +39,15 @@ export async function dropOldSegments(
     const refs = await wal.liveRefs(upTo, mint);
     // Series that only a dropped segment named must not depend on later ones that no sync has reached.
     await wal.sync();
-    await checkpoint(env, { dir: wal.dir, from: wal.segments().checkpoint, upTo, mint, refs, faults });
+    await checkpoint(env, {
+      dir: wal.dir,
+      from: wal.segments().checkpoint,
+      upTo,
+      mint,
+      tombstoneMint: Math.min(mint, state.outOfOrderMint),
+      refs,
+      faults,
+    });
     wal.truncated(upTo);
   } catch (error) {
     wal.failed();

@@ -32,13 +32,14 @@ interface Batch {
 
 /**
  * Writes closed chunks to files, oldest first of each series; returns how many. Throws StorageError when the disk refuses: chunks written
- * until then are in files. `log` null: there is no log of out-of-order samples to be told. `rest` false: in one go.
+ * until then are in files. `log` null: there is no log of out-of-order samples to be told. `onlyMarked`:
+ * nothing but the marked out-of-order chunks.
  */
 export async function flushClosed(
   state: HeadState,
   writer: HeadChunkWriter,
   log: WalLog | null,
-  rest: boolean = true,
+  onlyMarked: boolean = false,
 ): Promise<number> {
   if (state.chunks.waiting === 0) return 0;
   const s = state.series;
@@ -49,16 +50,18 @@ export async function flushClosed(
   try {
     await writer.ready(BATCH_BYTES);
     for (let row = 1; row < s.end; row++) {
-      if (writer.pending() >= BATCH_BYTES || (rest && slicer.due())) {
+      if (writer.pending() >= BATCH_BYTES || slicer.due()) {
         writeBatch(state, writer, batch, marks);
-        if (rest) await slicer.rest();
+        await slicer.rest();
         await writer.ready(BATCH_BYTES);
       }
       if ((s.flags[row]! & LIVE) === 0) continue;
-      if (s.newest[row] !== NO_CHUNK) putChain(state, writer, row, s.newest[row]!, false, batch);
+      if (s.newest[row] !== NO_CHUNK && !onlyMarked)
+        putChain(state, writer, row, s.newest[row]!, false, batch);
       if ((s.flags[row]! & OUT_OF_ORDER) === 0) continue;
-      const { newest } = state.outOfOrder.get(row)!;
-      if (newest !== NO_CHUNK) putChain(state, writer, row, newest, true, batch);
+      const { newest, mark } = state.outOfOrder.get(row)!;
+      const last = onlyMarked ? mark : newest;
+      if (last !== NO_CHUNK) putChain(state, writer, row, last, true, batch);
     }
     writeBatch(state, writer, batch, marks);
     if (log !== null && marks.length > 0) {
@@ -90,21 +93,22 @@ interface Mark {
   readonly chunk: number;
 }
 
-/** Puts the chunks of a chain that are in memory into the batch. */
+/** Puts the chunks of a chain that are in memory, up to and with `last`, into the batch. */
 function putChain(
   state: HeadState,
   writer: HeadChunkWriter,
   row: number,
-  newest: number,
+  last: number,
   outOfOrder: boolean,
   batch: Batch,
 ): void {
   const t = state.chunks;
-  if (t.file[newest] !== IN_MEMORY) return;
-  let chunk = newest;
+  if (t.file[last] !== IN_MEMORY) return;
+  let chunk = last;
   while (t.previous[chunk] !== NO_CHUNK && t.file[t.previous[chunk]!] === IN_MEMORY)
     chunk = t.previous[chunk]!;
-  for (; chunk !== NO_CHUNK; chunk = t.next[chunk]!) {
+  for (let done = false; !done; chunk = t.next[chunk]!) {
+    done = chunk === last;
     const slot = t.place[chunk]!;
     batch.chunk.push(chunk);
     batch.place.push(
@@ -121,7 +125,7 @@ function putChain(
       ),
     );
   }
-  if (outOfOrder) batch.marks.push({ row, chunk: newest });
+  if (outOfOrder) batch.marks.push({ row, chunk: last });
 }
 
 /**

@@ -459,13 +459,26 @@ function newHead(
         state.minValid = mint;
         await dropOld();
       }),
-    markOutOfOrder: () => inTurn(() => markOutOfOrder(state, () => log?.cutLate() ?? 0)),
+    markOutOfOrder: () =>
+      inTurn(() =>
+        markOutOfOrder(
+          state,
+          () => log?.cutLate() ?? 0,
+          async () => chunkWriter !== null && flushClosed(state, chunkWriter, log, true),
+        ),
+      ),
     truncateOutOfOrder: (mark) =>
       inTurn(async () => {
+        if (log !== null) {
+          await dropLateSegments(mark.segment);
+          if (mark.file > 0) {
+            // Its chunks stay in files that others lie in: a start must not take them for new.
+            log.writeLateEnd(mark.file, mark.at);
+            await log.sync();
+          }
+        }
         await dropMarkedOutOfOrder(state);
         state.tombstones.truncate(oldestHeld(state));
-        if (log === null) return;
-        await dropLateSegments(mark.segment);
         state.logRefs.unpin();
       }),
     delete: (mint, maxt, matchers) => inTurn(() => deleteSamples(state, log, mint, maxt, matchers)),

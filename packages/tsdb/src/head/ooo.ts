@@ -14,7 +14,7 @@ import {
   type Column,
   type HistogramColumns,
 } from '@munjigi/model';
-import { addChunk, freeChunk, linkToChain, type Chain, type ChunkStore } from './chunk-table.ts';
+import { IN_MEMORY, addChunk, freeChunk, linkToChain, type Chain, type ChunkStore } from './chunk-table.ts';
 import { NO_CHUNK, OUT_OF_ORDER } from './series.ts';
 import { decodeHistogram } from '../chunk/histogram-decode.ts';
 import { encodeColumn } from '../chunk/encode-column.ts';
@@ -24,6 +24,7 @@ import { newStState } from '../chunk/start-time.ts';
 import { addressOf } from '../chunk/stored.ts';
 import { newXorState } from '../chunk/xor-encode.ts';
 import { XOR2_SAMPLE_MAX_BYTES, appendXor2 } from '../chunk/xor2-encode.ts';
+import { headChunkStart } from '../wal/head-chunks.ts';
 import { decodeXor2 } from '../chunk/xor2-decode.ts';
 
 /** A group is closed at this many samples, as in Prometheus. */
@@ -50,6 +51,8 @@ export interface Group {
   visible: number;
   /** Nothing more is put in. */
   sealed: boolean;
+  /** Its chunks belong to the mark. */
+  marked: boolean;
   /** Time range of the visible samples. */
   mint: number;
   maxt: number;
@@ -132,6 +135,7 @@ export function closeGroups(c: ChunkStore, row: number): void {
   while (o.groups.length > 0 && o.groups[0]!.sealed && o.groups[0]!.visible === o.groups[0]!.n) {
     const group = o.groups.shift()!;
     closeGroup(c, o, group);
+    if (group.marked) o.mark = o.newest;
     giveUpGroup(c, group);
   }
 }
@@ -218,6 +222,7 @@ function newGroup(c: ChunkStore, plain: boolean): Group {
     n: 0,
     visible: 0,
     sealed: false,
+    marked: false,
     mint: Infinity,
     maxt: -Infinity,
     slot: plain ? c.slots.alloc(units) : 0,
@@ -326,17 +331,32 @@ export function dropAllOutOfOrder(c: ChunkStore, row: number): number {
   return 0;
 }
 
+/** Drops the chunks in files up to the one that begins at byte `at` of `file`: blocks hold them. */
+export function dropFiledUpTo(c: ChunkStore, row: number, file: number, at: number): void {
+  const o = c.outOfOrder.get(row)!;
+  const t = c.chunks;
+  keepChunks(c, row, o, (chunk) => {
+    const its = t.file[chunk]!;
+    if (its === IN_MEMORY || its > file) return true;
+    return its === file && headChunkStart(t.encoding[chunk]!, t.place[chunk]!, t.bytes[chunk]!) > at;
+  });
+}
+
 /** Drops everything that a series has in memory only: chunks of files hold it too. */
 export function dropUnfiled(c: ChunkStore, row: number): void {
   const o = c.outOfOrder.get(row);
   if (o === undefined) return;
   for (const group of o.groups) giveUpGroup(c, group);
   o.groups.length = 0;
+  keepChunks(c, row, o, (chunk) => c.chunks.file[chunk] !== IN_MEMORY);
+}
+
+function keepChunks(c: ChunkStore, row: number, o: OutOfOrder, keep: (chunk: number) => boolean): void {
   const kept: number[] = [];
   for (let chunk = o.oldest; chunk !== NO_CHUNK;) {
     const next = c.chunks.next[chunk]!;
-    if (c.chunks.file[chunk] === 0) freeChunk(c, chunk);
-    else kept.push(chunk);
+    if (keep(chunk)) kept.push(chunk);
+    else freeChunk(c, chunk);
     chunk = next;
   }
   o.oldest = NO_CHUNK;

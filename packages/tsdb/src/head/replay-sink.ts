@@ -17,7 +17,7 @@ import { publishFloat, publishHistogram, publishLate } from './appender.ts';
 import { dropChunksBefore, newestChunkKind, newestKind } from './chunk-table.ts';
 import { hashHistogram } from './histogram-hash.ts';
 import type { WaitingChunks } from './load-chunks.ts';
-import { dropAllOutOfOrder, dropUnfiled, offerOutOfOrder } from './ooo.ts';
+import { dropAllOutOfOrder, dropFiledUpTo, dropUnfiled, offerOutOfOrder } from './ooo.ts';
 import { RefMap } from './ref-map.ts';
 import {
   LOGGED,
@@ -33,6 +33,7 @@ import {
 } from './series.ts';
 import type { HeadState } from './state.ts';
 import { NO_SLOT } from '../chunk/slots.ts';
+import { NO_SERIES } from '../wal/log.ts';
 import type { RecordSink } from '../wal/record.ts';
 
 /** A tombstone over all time: the series was deleted. */
@@ -238,6 +239,10 @@ export function newReplaySink(
       else state.tombstones.add(row, mint, maxt);
     },
     marker(ref, file, at): void {
+      if (ref === NO_SERIES) {
+        if (file > 0) for (const row of state.outOfOrder.keys()) dropFiledUpTo(state, row, file, at);
+        return;
+      }
       const row = rows.get(ref);
       const last = loadedTo();
       // A chunk that is not there (it was cut off) cannot stand for the samples before the marker.

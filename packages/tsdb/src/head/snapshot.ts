@@ -57,6 +57,7 @@ export async function captureSnapshot(
   writer: HeadChunkWriter,
   log: WalLog,
 ): Promise<HeadSnapshot> {
+  const position = await endOfPage(state, log);
   // Most of what is closed, while commits go on.
   await flushClosed(state, writer, log);
   const lease = state.leases.open(state.clock.monotonic());
@@ -68,7 +69,7 @@ export async function captureSnapshot(
       const end = await state.turns.capture();
       try {
         await flushClosed(state, writer, log);
-        data = await capture(state);
+        data = await capture(state, position);
       } finally {
         end();
       }
@@ -84,9 +85,21 @@ export async function captureSnapshot(
   return { data, transfer: buffersOf(data), close: () => lease.close() };
 }
 
-async function capture(state: HeadState): Promise<SnapshotData> {
+/**
+ * The place in the log that the snapshot is named by: the end of a page, because Prometheus counts pages from where it begins to read.
+ * Resolves when all that is logged before it is visible. What is captured may hold commits behind it: replaying them again changes nothing.
+ */
+async function endOfPage(state: HeadState, log: WalLog): Promise<LogPosition> {
+  log.writer.endPage();
+  const position = log.position();
+  const { ticket, visible } = state.turns.enqueue(() => void Object.assign(state.visibleTo, position));
+  state.turns.release(ticket);
+  await visible;
+  return position;
+}
+
+async function capture(state: HeadState, position: LogPosition): Promise<SnapshotData> {
   const s = state.series;
-  const position = { ...state.visibleTo };
   const slicer = newSlicer(state.clock, state.slice_ms);
   const most = s.end;
   const out = {

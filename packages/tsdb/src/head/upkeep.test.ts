@@ -135,6 +135,9 @@ test('deleted samples stay deleted, what is written again later is seen', async 
   expect(head.stats().tombstones).toBe(1);
   await world.run(head.truncateOutOfOrder((await world.run(head.markOutOfOrder()))!));
   expect(head.stats().tombstones).toBe(0);
+  // The file that its chunk lies in is still there.
+  head = await restart(world, { ...options, minValid: 35 });
+  expect(await readAll(head, world.env.files)).toEqual({ '__name__=m': ['40 40'] });
 });
 
 test('exemplars come back with the log, bounded, by the rules', async () => {

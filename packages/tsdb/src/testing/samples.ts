@@ -97,7 +97,12 @@ export async function put(
 /** Texts `t value` of each series, by its labels `a=b,c=d`. */
 export type Texts = Record<string, string[]>;
 
-export async function readAll(head: Head, files?: Files, mint = -Infinity, maxt = Infinity): Promise<Texts> {
+export async function readAll(
+  head: Head,
+  files?: Files,
+  mint: number = -Infinity,
+  maxt: number = Infinity,
+): Promise<Texts> {
   const querier = head.querier();
   try {
     return await readFrom(querier, files, mint, maxt);
@@ -109,8 +114,8 @@ export async function readAll(head: Head, files?: Files, mint = -Infinity, maxt 
 export async function readFrom(
   querier: Querier,
   files?: Files,
-  mint = -Infinity,
-  maxt = Infinity,
+  mint: number = -Infinity,
+  maxt: number = Infinity,
 ): Promise<Texts> {
   return selectionTexts(await querier.select(mint, maxt, []), files, mint, maxt);
 }
@@ -118,8 +123,8 @@ export async function readFrom(
 export async function selectionTexts(
   s: Selection,
   files?: Files,
-  mint = -Infinity,
-  maxt = Infinity,
+  mint: number = -Infinity,
+  maxt: number = Infinity,
 ): Promise<Texts> {
   const reader = openChunkReader(files);
   const symbols = new SymbolReader(s.symbols);

@@ -6,9 +6,13 @@ import type { Log } from '../head/appender.ts';
 import type { Records } from '../head/batch-records.ts';
 import type { LogPosition } from '../head/state.ts';
 import type { PlantedFaults } from '../faults.ts';
-import type { ByteWriter } from './bytes.ts';
+import { newByteWriter, type ByteWriter } from './bytes.ts';
+import { RECORD, beginRecord, putMarker } from './record.ts';
 import { segmentName } from './segments.ts';
 import { newWalWriter, storageError, type WalWriter, type WalWriterOptions } from './writer.ts';
+
+/** The reference of a marker that stands for all series. Prometheus knows no such series and goes on. */
+export const NO_SERIES = 0;
 
 export interface WalLog extends Log {
   readonly writer: WalWriter;
@@ -20,6 +24,8 @@ export interface WalLog extends Log {
   late(): WalWriter | null;
   /** Records of it that belong to no commit (markers). */
   writeLate(w: ByteWriter, ends: readonly number[]): void;
+  /** Says that out-of-order chunks up to the one that begins at byte `at` of chunks_head file `file` are in blocks. */
+  writeLateEnd(file: number, at: number): void;
   /** Goes on in its next segment and returns its number. */
   cutLate(): number;
   /** Everything written so far survives a power failure once this resolves. */
@@ -149,6 +155,12 @@ export function newWalLog(
     late: () => late,
     writeLate(w, ends): void {
       lateWriter().log(w, ends);
+    },
+    writeLateEnd(file, at): void {
+      const w = newByteWriter(32);
+      beginRecord(w, RECORD.markers);
+      putMarker(w, NO_SERIES, file, at);
+      lateWriter().log(w, [w.n]);
     },
     cutLate(): number {
       const w = lateWriter();
