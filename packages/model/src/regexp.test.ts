@@ -59,6 +59,19 @@ test.each<[source: string, prefix: string, prefixes: string[]]>([
   expect({ prefix: found.prefix, prefixes: found.prefixes }).toEqual({ prefix, prefixes });
 });
 
+test.each<[source: string, suffice: boolean]>([
+  ['web.*', true],
+  ['a.*|(b|c).*', true],
+  ['web.+', false],
+  ['web.*x', false],
+  ['web.*|db', false],
+  ['.*', false],
+  ['(|a).*', false],
+  ['(?i:1).*', false],
+])('beginnings of %s suffice: %s', (source, suffice) => {
+  expect(compileAnchored(source).prefixesSuffice).toBe(suffice);
+});
+
 test('many alternatives: all texts are the set, beginnings are shortened', () => {
   const names = Array.from({ length: 3000 }, (_, i) => `host-${String(i).padStart(4, '0')}`);
   const all = compileAnchored(names.join('|'));
@@ -187,6 +200,7 @@ test('random expressions: the engine says the same, sets and prefixes hold', () 
       const begins = found.prefixes.length === 0 || found.prefixes.some((p) => value.startsWith(p));
       if (found.test(value) !== wanted || (found.set !== null && found.set.includes(value) !== wanted))
         wrong.push({ source, value, wanted });
+      if (found.prefixesSuffice && begins !== wanted) wrong.push({ source, value, wanted });
       if (wanted && !(begins && value.startsWith(found.prefix)))
         wrong.push({ source, value, prefixes: found.prefixes });
     }

@@ -15,6 +15,8 @@ export interface AnchoredRegExp {
   readonly prefix: string;
   /** Every match begins with one of these, at most 64; empty: unknown. */
   readonly prefixes: readonly string[];
+  /** Whether every value that begins with one of them matches. */
+  readonly prefixesSuffice: boolean;
 }
 
 const LITERAL = /^[^\\.+*?()|[\]{}^$]*$/;
@@ -32,7 +34,15 @@ export function compileAnchored(source: string): AnchoredRegExp {
   }
   const prefixes = prefixesOf(node);
   const test = exact ? testWithoutEngine(node) : null;
-  if (test !== null) return { source, test, set: null, prefix: commonPrefix(prefixes), prefixes };
+  if (test !== null)
+    return {
+      source,
+      test,
+      set: null,
+      prefix: commonPrefix(prefixes),
+      prefixes,
+      prefixesSuffice: beginningsSuffice(node),
+    };
   return { source, ...ofEngine(compileEngine(source), prefixes, containedIn(node)) };
 }
 
@@ -41,7 +51,7 @@ type Compiled = Omit<AnchoredRegExp, 'source'>;
 function ofTexts(texts: readonly string[]): Compiled {
   const prefix = commonPrefix(texts);
   const several = texts.length <= MAX_PREFIXES ? apart(texts) : [prefix];
-  const known = { set: texts, prefix, prefixes: several[0] === '' ? [] : several };
+  const known = { set: texts, prefix, prefixes: several[0] === '' ? [] : several, prefixesSuffice: false };
   if (texts.length === 1) return { ...known, test: (value) => value === texts[0] };
   const set = new Set(texts);
   return { ...known, test: (value) => set.has(value) };
@@ -53,6 +63,7 @@ function ofEngine(engine: RE2JS, prefixes: readonly string[], contained: string)
     set: null,
     prefix,
     prefixes,
+    prefixesSuffice: false,
     test: (value) => value.startsWith(prefix) && value.includes(contained) && engine.testExact(value),
   };
 }
@@ -76,6 +87,18 @@ function commonPrefix(texts: readonly string[]): string {
     common = common.slice(0, n);
   }
   return common.isWellFormed() ? common : common.slice(0, -1);
+}
+
+/** Whether it is `a.*|(b|c).*` or the like: no more texts than there may be prefixes, and anything behind them. */
+function beginningsSuffice(node: Node): boolean {
+  let texts = 0;
+  for (const branch of node.kind === 'alt' ? node.nodes : [node]) {
+    const [first, second, third] = branch.kind === 'cat' ? branch.nodes : [];
+    if (first?.kind !== 'texts' || second?.kind !== 'gap' || second.min > 0 || third !== undefined)
+      return false;
+    texts += first.texts.includes('') ? Infinity : first.texts.length;
+  }
+  return texts <= MAX_PREFIXES;
 }
 
 /** A test of alternatives of texts with gaps between them; null: more than that is needed. */
