@@ -27,6 +27,7 @@ import { addPostings } from './postings.ts';
 import {
   MAX_LABELS,
   PUBLISHED,
+  YOUNG,
   addRow,
   findRow,
   hashSymbols,
@@ -108,7 +109,10 @@ export function newAppenders(writer: Writer): () => Appender {
 function find(state: HeadState, symbols: Uint32Array, labels: Labels): SeriesRef {
   if (labels.length > symbols.length || !symbolsOf(state.symbols, labels, symbols, false)) return 0;
   const row = findRow(state.series, symbols, labels.length, hashSymbols(symbols, 0, labels.length));
-  return row === 0 ? 0 : refOf(state.series, row);
+  if (row === 0) return 0;
+  // A sweep between this and the commit must not drop it.
+  state.series.flags[row]! |= YOUNG;
+  return refOf(state.series, row);
 }
 
 function findOrCreate(state: HeadState, batch: Batch, symbols: Uint32Array, labels: Labels): SeriesRef {
@@ -223,7 +227,7 @@ function publish(state: HeadState, batch: Batch, extras: BatchExtras): void {
   state.counters.appendedHistograms += histograms;
   state.counters.appendedOutOfOrder += late;
   for (const { row, e } of extras.exemplars)
-    if (state.exemplars.add(row, state.series.generation[row]!, e as never)) state.counters.exemplars++;
+    if (state.exemplars.add(row, e as never)) state.counters.exemplars++;
 }
 
 /** Puts a series into the postings, once. */

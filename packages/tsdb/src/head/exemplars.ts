@@ -12,7 +12,7 @@ export interface ExemplarRing {
   /** Whether `add` would take it. */
   judge(row: number, e: Exemplar): ExemplarFault;
   /** False: not taken. */
-  add(row: number, generation: number, e: Exemplar): boolean;
+  add(row: number, e: Exemplar): boolean;
   /** By row, in the order of time. */
   inRange(mint: number, maxt: number): Map<number, Exemplar[]>;
   /** All, in the order they came. */
@@ -23,14 +23,14 @@ export interface ExemplarRing {
   resize(limit: number): void;
   /** Older ones than the newest of their series are taken within this window. */
   setWindow(window_ms: number): void;
-  /** Forgets exemplars of rows whose generation is another one now. */
-  sweep(generationOf: (row: number) => number): void;
+  /** Forgets the exemplars of a row; their places in the ring are taken when it is their turn. */
+  removeRow(row: number): void;
 }
 
 interface Entry {
   readonly row: number;
-  readonly generation: number;
   readonly exemplar: Exemplar;
+  removed: boolean;
 }
 
 export function newExemplarRing(size: number): ExemplarRing {
@@ -40,12 +40,18 @@ export function newExemplarRing(size: number): ExemplarRing {
   /** The next entry to be replaced, once the ring is full. */
   let next = 0;
   const byRow = new Map<number, Entry[]>();
+  let removed = 0;
 
   function inOrder(): Entry[] {
-    return ring.length < limit ? ring : [...ring.slice(next), ...ring.slice(0, next)];
+    const all = ring.length < limit ? ring : [...ring.slice(next), ...ring.slice(0, next)];
+    return removed === 0 ? all : all.filter((e) => !e.removed);
   }
 
   function forget(entry: Entry): void {
+    if (entry.removed) {
+      removed--;
+      return;
+    }
     const list = byRow.get(entry.row)!;
     if (list.length === 1) byRow.delete(entry.row);
     else list.splice(list.indexOf(entry), 1);
@@ -54,6 +60,7 @@ export function newExemplarRing(size: number): ExemplarRing {
   function rebuild(entries: Entry[]): void {
     ring = entries;
     next = 0;
+    removed = 0;
     byRow.clear();
     for (const entry of entries) insert(byRow, entry);
   }
@@ -70,13 +77,13 @@ export function newExemplarRing(size: number): ExemplarRing {
 
   return {
     judge,
-    add(row, generation, exemplar): boolean {
+    add(row, exemplar): boolean {
       if (limit === 0 || judge(row, exemplar) !== '') return false;
       const list = byRow.get(row);
       const newest = list?.at(-1)?.exemplar.t_ms ?? -Infinity;
       // Of one time among older ones, the first that came stays.
       if (exemplar.t_ms < newest && list!.some((e) => e.exemplar.t_ms === exemplar.t_ms)) return false;
-      const entry = { row, generation, exemplar };
+      const entry = { row, exemplar, removed: false };
       if (ring.length < limit) ring.push(entry);
       else {
         forget(ring[next]!);
@@ -99,7 +106,7 @@ export function newExemplarRing(size: number): ExemplarRing {
       return found;
     },
     all: inOrder,
-    count: () => ring.length,
+    count: () => ring.length - removed,
     limit: () => limit,
     resize(size): void {
       const entries = inOrder();
@@ -109,9 +116,12 @@ export function newExemplarRing(size: number): ExemplarRing {
     setWindow(window): void {
       window_ms = Math.max(0, window);
     },
-    sweep(generationOf): void {
-      const kept = inOrder().filter((e) => generationOf(e.row) === e.generation);
-      if (kept.length < ring.length) rebuild(kept);
+    removeRow(row): void {
+      const list = byRow.get(row);
+      if (list === undefined) return;
+      for (const entry of list) entry.removed = true;
+      removed += list.length;
+      byRow.delete(row);
     },
   };
 }

@@ -104,7 +104,7 @@ export interface Head extends Appendable, Queryable {
   stats(): HeadStats;
   families(): MetricFamily[];
   walReplay(): WalReplay;
-  tsdbStatus(limit: number): TsdbStatus;
+  tsdbStatus(limit: number): Promise<TsdbStatus>;
   /** Visible samples, ms; mint > maxt: none. */
   range(): { mint: number; maxt: number; outOfOrderMint: number; outOfOrderMaxt: number };
   /** Everything committed so far survives a power failure once this resolves. */

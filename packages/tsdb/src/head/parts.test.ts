@@ -116,24 +116,30 @@ test.each<[string, number, Exemplar[], boolean[]]>([
 ])('exemplars: %s', (_, window_ms, list, taken) => {
   const ring = newExemplarRing(10);
   ring.setWindow(window_ms);
-  expect(list.map((x) => ring.add(1, 0, x))).toEqual(taken);
+  expect(list.map((x) => ring.add(1, x))).toEqual(taken);
   const kept = list.filter((_x, i) => taken[i]).sort((a, b) => a.t_ms - b.t_ms);
   expect([...ring.inRange(0, 100).values()].flat()).toEqual(kept);
 });
 
 test('the ring of exemplars keeps the newest, by their coming, whatever its size becomes', () => {
   const ring = newExemplarRing(3);
-  for (let i = 0; i < 10; i++) ring.add(i % 2, 0, e(i, i));
+  for (let i = 0; i < 10; i++) ring.add(i % 2, e(i, i));
   expect(ring.all().map((x) => x.exemplar.t_ms)).toEqual([7, 8, 9]);
   ring.resize(5);
-  ring.add(7, 1, e(1, 1));
+  ring.add(7, e(1, 1));
   expect(ring.all().map((x) => x.exemplar.t_ms)).toEqual([7, 8, 9, 1]);
   ring.resize(2);
   expect(ring.all().map((x) => x.exemplar.t_ms)).toEqual([9, 1]);
-  ring.sweep((row) => (row === 7 ? 1 : 5));
+  ring.removeRow(1);
   expect(ring.all().map((x) => x.exemplar.t_ms)).toEqual([1]);
+  expect(ring.count()).toBe(1);
+  // The place of the removed one is taken first, then its row's next tenant has its own.
+  ring.add(1, e(2, 2));
+  expect(ring.all().map((x) => x.exemplar.t_ms)).toEqual([1, 2]);
+  ring.add(1, e(3, 3));
+  expect(ring.all().map((x) => x.exemplar.t_ms)).toEqual([2, 3]);
   ring.resize(0);
-  expect(ring.add(1, 0, e(50, 1))).toBe(false);
+  expect(ring.add(1, e(50, 1))).toBe(false);
 });
 
 test('a hash of what a histogram holds, not of how its spans are cut', () => {

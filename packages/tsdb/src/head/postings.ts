@@ -5,22 +5,24 @@ import { allocWords, blockWords, freeWords, newWordPool, type WordPool } from '.
 export interface Postings {
   /** Grows with every change that a reader could see. */
   version: number;
-  readonly names: Map<number, NamePairs>;
+  names: Map<number, NamePairs>;
   readonly all: RowList;
-  pairs: PairTable;
+  readonly pairs: PairTable;
   readonly pool: WordPool;
 }
 
 /** The pairs of one name. */
-interface NamePairs {
-  readonly name: number;
+export interface NamePairs {
   n: number;
   pairs: Uint32Array;
 }
 
-interface PairTable {
+export interface PairTable {
+  /** Pairs in use or free: [0, end). */
   end: number;
   live: number;
+  /** Free pairs (no rows: n is 0), chained through `at`. */
+  free: number;
   name: Uint32Array;
   value: Uint32Array;
   /** One row: the row itself. More: where the block is. */
@@ -31,11 +33,13 @@ interface PairTable {
   slots: Uint32Array;
 }
 
-interface RowList {
+export interface RowList {
   n: number;
   sorted: number;
   rows: Uint32Array;
 }
+
+export const NO_PAIR = 0xffffffff;
 
 export function newPostings(): Postings {
   const rows = 1024;
@@ -46,6 +50,7 @@ export function newPostings(): Postings {
     pairs: {
       end: 0,
       live: 0,
+      free: NO_PAIR,
       name: new Uint32Array(rows),
       value: new Uint32Array(rows),
       at: new Uint32Array(rows),
@@ -117,82 +122,6 @@ export function allRows(p: Postings): Uint32Array {
   return rows;
 }
 
-/** Takes dead rows out of the lists of the given pairs and of the list of all; empty pairs and names go. */
-export function removeRows(p: Postings, pairs: Iterable<number>, dead: (row: number) => boolean): void {
-  p.version++;
-  const t = p.pairs;
-  let emptied = false;
-  for (const pair of pairs) {
-    const n = t.n[pair]!;
-    const rows = pairRows(p, pair);
-    let kept = 0;
-    let last = 0;
-    for (let i = 0; i < n; i++) {
-      if (dead(rows[i]!)) continue;
-      last = rows[i]!;
-      rows[kept++] = last;
-    }
-    if (kept === n) continue;
-    const block = t.at[pair]!;
-    if (n > 1) {
-      const old = capacity(n);
-      if (kept <= 1) freeWords(p.pool, block, old);
-      else if (capacity(kept) < old) {
-        const at = allocWords(p.pool, capacity(kept));
-        p.pool.words.copyWithin(at, block, block + kept);
-        freeWords(p.pool, block, old);
-        t.at[pair] = at;
-      }
-    }
-    if (kept === 1) t.at[pair] = last;
-    t.n[pair] = kept;
-    t.sorted[pair] = kept;
-    emptied ||= kept === 0;
-  }
-  const rows = allRows(p);
-  let kept = 0;
-  for (let i = 0; i < rows.length; i++) if (!dead(rows[i]!)) rows[kept++] = rows[i]!;
-  p.all.n = kept;
-  p.all.sorted = kept;
-  if (emptied) dropEmpty(p);
-}
-
-/** Pair numbers change: the live ones close ranks. */
-function dropEmpty(p: Postings): void {
-  const t = p.pairs;
-  let kept = 0;
-  p.names.clear();
-  t.slots.fill(0);
-  for (let i = 0; i < t.end; i++) {
-    if (t.n[i] === 0) continue;
-    t.name[kept] = t.name[i]!;
-    t.value[kept] = t.value[i]!;
-    t.at[kept] = t.at[i]!;
-    t.n[kept] = t.n[i]!;
-    t.sorted[kept] = t.sorted[i]!;
-    insertSlot(t, kept);
-    addToName(p, t.name[kept]!, kept);
-    kept++;
-  }
-  t.end = kept;
-}
-
-/** Gives every symbol the number that `to` has for it. */
-export function renumberPostings(p: Postings, to: Uint32Array): void {
-  p.version++;
-  const t = p.pairs;
-  for (let i = 0; i < t.end; i++) {
-    t.name[i] = to[t.name[i]!]!;
-    t.value[i] = to[t.value[i]!]!;
-  }
-  p.names.clear();
-  t.slots.fill(0);
-  for (let i = 0; i < t.end; i++) {
-    insertSlot(t, i);
-    addToName(p, t.name[i]!, i);
-  }
-}
-
 export function postingsBytes(p: Postings): number {
   let bytes = p.pool.words.byteLength + p.all.rows.byteLength;
   for (const column of Object.values(p.pairs)) if (ArrayBuffer.isView(column)) bytes += column.byteLength;
@@ -202,8 +131,13 @@ export function postingsBytes(p: Postings): number {
 
 function addPair(p: Postings, name: number, value: number): number {
   const t = p.pairs;
-  if (t.end === t.name.length) growPairs(p);
-  const pair = t.end++;
+  let pair = t.free;
+  if (pair !== NO_PAIR) t.free = t.at[pair]!;
+  else {
+    if (t.end === t.name.length) growPairs(p);
+    pair = t.end++;
+  }
+  t.live++;
   t.name[pair] = name;
   t.value[pair] = value;
   t.n[pair] = 0;
@@ -215,7 +149,7 @@ function addPair(p: Postings, name: number, value: number): number {
 
 function addToName(p: Postings, name: number, pair: number): void {
   let list = p.names.get(name);
-  if (list === undefined) p.names.set(name, (list = { name, n: 0, pairs: new Uint32Array(4) }));
+  if (list === undefined) p.names.set(name, (list = { n: 0, pairs: new Uint32Array(4) }));
   if (list.n === list.pairs.length) {
     const grown = new Uint32Array(2 * list.n);
     grown.set(list.pairs);
@@ -250,7 +184,7 @@ function addToPair(p: Postings, pair: number, row: number): void {
 }
 
 /** How many words the block of a list of n has: a power of two, so that it follows from n alone. */
-function capacity(n: number): number {
+export function capacity(n: number): number {
   return blockWords(n <= 2 ? 2 : 2 ** (32 - Math.clz32(n - 1)));
 }
 
@@ -264,16 +198,20 @@ function sortTail(rows: Uint32Array, sorted: number): void {
   }
 }
 
-function hashPair(name: number, value: number): number {
+export function hashPair(name: number, value: number): number {
   const h = Math.imul(Math.imul(name, 0x9e3779b1) ^ value, 0x85ebca6b);
   return (h ^ (h >>> 15)) >>> 0;
 }
 
 function insertSlot(t: PairTable, pair: number): void {
-  const mask = t.slots.length - 1;
-  let i = hashPair(t.name[pair]!, t.value[pair]!) & mask;
-  while (t.slots[i] !== 0) i = (i + 1) & mask;
-  t.slots[i] = pair + 1;
+  insertPair(t.slots, hashPair(t.name[pair]!, t.value[pair]!), pair);
+}
+
+export function insertPair(slots: Uint32Array, hash: number, pair: number): void {
+  const mask = slots.length - 1;
+  let i = hash & mask;
+  while (slots[i] !== 0) i = (i + 1) & mask;
+  slots[i] = pair + 1;
 }
 
 function growPairs(p: Postings): void {

@@ -180,7 +180,7 @@ test.each<[number, number, string[], string[]]>([
 
 test('status: where the series are', async () => {
   const head = await filled();
-  expect(head.tsdbStatus(2)).toEqual({
+  expect(await head.tsdbStatus(2)).toEqual({
     numSeries: 6,
     numLabelPairs: 12,
     chunkCount: 6,

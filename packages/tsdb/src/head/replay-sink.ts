@@ -220,7 +220,7 @@ export function newReplaySink(
       const row = rowOfLog(ref, t);
       if (row === 0 || t < state.minValid) return;
       const exemplar = { labels: labels as unknown as Labels, value, t_ms: t };
-      state.exemplars.add(row, s.generation[row]!, exemplar);
+      state.exemplars.add(row, exemplar);
     },
     metadata(ref, m): void {
       const row = rows.get(ref);

@@ -27,7 +27,7 @@ export const LIVE = 1;
 export const LOGGED = 2;
 /** It has been seen by readers: it stands in the postings. */
 export const PUBLISHED = 4;
-/** Created since the last sweep: an appender may still hold it. */
+/** Created or asked for since the last sweep: an appender may still hold it. */
 export const YOUNG = 8;
 /** It has out-of-order samples. */
 export const OUT_OF_ORDER = 16;
@@ -253,7 +253,7 @@ function insertSlot(s: SeriesTable, row: number): void {
   s.slots[i] = row;
 }
 
-export function rebuildSlots(s: SeriesTable, size: number): void {
+function rebuildSlots(s: SeriesTable, size: number): void {
   s.slots = new Uint32Array(size);
   for (let row = 1; row < s.end; row++) if ((s.flags[row]! & LIVE) !== 0) insertSlot(s, row);
 }

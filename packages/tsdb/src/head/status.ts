@@ -3,6 +3,7 @@ import { METRIC_NAME } from '@munjigi/model';
 import { chunkRowsBytes } from './chunk-table.ts';
 import { pairCount, pairValue, postingsBytes } from './postings.ts';
 import { tableBytes } from './series.ts';
+import { newSlicer } from './slicer.ts';
 import { oldestAppendable, type HeadState } from './state.ts';
 import { UNIT_BYTES } from '../chunk/slots.ts';
 
@@ -89,16 +90,27 @@ export interface TsdbStatus {
 }
 
 /** The `limit` largest of each kind. */
-export function tsdbStatus(state: HeadState, limit: number): TsdbStatus {
+export async function tsdbStatus(state: HeadState, limit: number): Promise<TsdbStatus> {
+  const leave = await state.turns.share();
+  try {
+    return await countPairs(state, limit);
+  } finally {
+    leave();
+  }
+}
+
+async function countPairs(state: HeadState, limit: number): Promise<TsdbStatus> {
   const { postings, symbols } = state;
+  const slicer = newSlicer(state.clock, state.slice_ms);
   const byMetric = newTop(limit);
   const byLabel = newTop(limit);
   const byBytes = newTop(limit);
   const byPair = newTop(limit);
-  for (const { name, n, pairs } of postings.names.values()) {
+  for (const [name, { n, pairs }] of postings.names) {
     const nameText = symbols.text(name);
     let bytes = 0;
     for (let i = 0; i < n; i++) {
+      if (slicer.due()) await slicer.rest();
       const pair = pairs[i]!;
       const value = pairValue(postings, pair);
       const series = pairCount(postings, pair);
@@ -112,7 +124,7 @@ export function tsdbStatus(state: HeadState, limit: number): TsdbStatus {
   const empty = state.mint > state.maxt;
   return {
     numSeries: state.series.live,
-    numLabelPairs: postings.pairs.end,
+    numLabelPairs: postings.pairs.live,
     chunkCount: chunkCount(state),
     minTime: empty ? 0 : state.mint,
     maxTime: empty ? 0 : state.maxt,

@@ -24,6 +24,8 @@ export interface SymbolTable {
   find(text: string): number;
   /** Finds or adds; NO_SYMBOL when the text is over MAX_SYMBOL_BYTES. */
   add(text: string): number;
+  /** As `add`, of a text of another table. */
+  adopt(from: SymbolTable, symbol: number): number;
   text(symbol: number): string;
   byteLength(symbol: number): number;
   /** Copies the text's bytes to b[at..) and returns the end. */
@@ -36,7 +38,8 @@ export interface SymbolTable {
   pages(): SymbolPages;
 }
 
-export function newSymbolTable(table: number): SymbolTable {
+/** `expected` symbols fit without growing. */
+export function newSymbolTable(table: number, expected = 0): SymbolTable {
   const index: SharedArrayBuffer[] = [];
   const data: SharedArrayBuffer[] = [];
   const indexWords: Uint32Array[] = [];
@@ -44,8 +47,9 @@ export function newSymbolTable(table: number): SymbolTable {
   let count = 0;
   let used = 0;
   let next = 0;
-  let slots = new Uint32Array(1024);
-  let hashes = new Uint32Array(512);
+  // At most half full.
+  let hashes = new Uint32Array(Math.max(512, 2 ** Math.ceil(Math.log2(expected + 1))));
+  let slots = new Uint32Array(2 * hashes.length);
   let scratch = new Uint8Array(1024);
   let shared: SymbolPages = { count: 0, index: [], data: [], table };
 
@@ -131,6 +135,25 @@ export function newSymbolTable(table: number): SymbolTable {
     else indexWords[last] = new Uint32Array(pages[last]!);
   }
 
+  /** Of the bytes in scratch. */
+  function findOrAdd(length: number): number {
+    const hash = hashBytes(scratch, length);
+    const found = lookup(length, hash);
+    if (found !== NO_SYMBOL) return found;
+    store(length);
+    const symbol = count++;
+    if (symbol === hashes.length) {
+      const grown = new Uint32Array(2 * hashes.length);
+      grown.set(hashes);
+      hashes = grown;
+      slots = new Uint32Array(2 * slots.length);
+      for (let s = 0; s < symbol; s++) insert(s, hashes[s]!);
+    }
+    hashes[symbol] = hash;
+    insert(symbol, hash);
+    return symbol;
+  }
+
   return {
     table,
     count: () => count,
@@ -141,22 +164,13 @@ export function newSymbolTable(table: number): SymbolTable {
     },
     add(text): number {
       const length = encode(text);
-      if (length > MAX_SYMBOL_BYTES) return NO_SYMBOL;
-      const hash = hashBytes(scratch, length);
-      const found = lookup(length, hash);
-      if (found !== NO_SYMBOL) return found;
-      store(length);
-      const symbol = count++;
-      if (symbol === hashes.length) {
-        const grown = new Uint32Array(2 * hashes.length);
-        grown.set(hashes);
-        hashes = grown;
-        slots = new Uint32Array(2 * slots.length);
-        for (let s = 0; s < symbol; s++) insert(s, hashes[s]!);
-      }
-      hashes[symbol] = hash;
-      insert(symbol, hash);
-      return symbol;
+      return length > MAX_SYMBOL_BYTES ? NO_SYMBOL : findOrAdd(length);
+    },
+    adopt(from, symbol): number {
+      const length = from.byteLength(symbol);
+      if (length > scratch.length) scratch = new Uint8Array(2 * length);
+      from.copy(symbol, scratch, 0);
+      return findOrAdd(length);
     },
     text(symbol): string {
       const p = place(symbol);
