@@ -54,10 +54,25 @@ export class SymbolReader {
   }
 }
 
+/** Up to this many characters are made a string at once: one flat text, where adding them one by one makes as many objects. */
+const FLAT_CHARACTERS = 64;
+const CODES: readonly number[][] = Array.from({ length: FLAT_CHARACTERS + 1 }, (_, n) =>
+  Array.from({ length: n }, () => 0),
+);
+
 /** UTF-8 to string without TextDecoder, which pure packages do not have; wrong bytes become U+FFFD. */
 export function decodeUtf8(b: Uint8Array, from: number, to: number): string {
   let out = '';
   let i = from;
+  while (i < to) {
+    const n = Math.min(FLAT_CHARACTERS, to - i);
+    const codes = CODES[n]!;
+    let k = 0;
+    for (; k < n && b[i + k]! < 0x80; k++) codes[k] = b[i + k]!;
+    if (k < n) break;
+    out += String.fromCharCode.apply(null, codes);
+    i += n;
+  }
   while (i < to) {
     const c = b[i]!;
     if (c < 0x80) {
