@@ -83,15 +83,16 @@ function newWorker(): Worker {
 /** null, or what went wrong. */
 function batch(worker: Worker, job: Job): Promise<string | null> {
   return new Promise((resolve) => {
+    const answered = ({ problem }: Done): void => done(problem);
+    const died = (error: Error): void => done(`the thread died: ${error.stack ?? error.message}`);
+    const ended = (code: number): void => done(`the thread ended with ${code}`);
     const done = (problem: string | null): void => {
       clearTimeout(timer);
-      worker.removeAllListeners();
+      worker.off('message', answered).off('error', died).off('exit', ended);
       resolve(problem);
     };
     const timer = setTimeout(() => done(`it hangs: no end after ${HANG_MS / 1000} s`), HANG_MS);
-    worker.on('message', ({ problem }: Done) => done(problem));
-    worker.on('error', (error) => done(`the thread died: ${error.stack ?? error.message}`));
-    worker.on('exit', (code) => done(`the thread ended with ${code}`));
+    worker.on('message', answered).on('error', died).on('exit', ended);
     worker.postMessage(job);
   });
 }
