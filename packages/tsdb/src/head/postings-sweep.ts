@@ -4,6 +4,7 @@ import { capacity, findPair, hashPair, type NamePairs, type PairTable, type Post
 import type { SeriesTable } from './series.ts';
 import { PUBLISHED } from './series.ts';
 import type { Slicer } from './slicer.ts';
+import { NO_ORDER } from './value-order.ts';
 import { freeWords } from './words.ts';
 
 /** `dead` rows are out of the series table, their labels still there; `isDead[row]` is 1 for them. */
@@ -146,6 +147,7 @@ async function removePairs(p: Postings, emptied: readonly number[], slicer: Slic
 
 async function removeFromName(list: NamePairs, gone: Uint8Array, slicer: Slicer): Promise<void> {
   let kept = 0;
+  list.order = NO_ORDER;
   for (let i = 0; i < list.n;) {
     if (i > 0 && slicer.due(slicer.chunk)) await slicer.rest();
     const end = Math.min(list.n, i + slicer.chunk);

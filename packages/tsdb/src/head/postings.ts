@@ -1,5 +1,6 @@
 // Which rows have which label pair. A pair (name symbol, value symbol) is a row of columns, its series rows a block of words; only
-// names have an object each. Lists are sorted when read: publishing only appends.
+// names have an object each. Lists are in the order in which series came: publishing only appends.
+import { NO_ORDER, type ValueOrder } from './value-order.ts';
 import { allocWords, blockWords, freeWords, newWordPool, type WordPool } from './words.ts';
 
 export interface Postings {
@@ -11,10 +12,13 @@ export interface Postings {
   readonly pool: WordPool;
 }
 
-/** The pairs of one name. */
+/** The pairs of one name, by age. */
 export interface NamePairs {
   n: number;
   pairs: Uint32Array;
+  order: ValueOrder;
+  /** Somebody puts more values in order. */
+  sorting: boolean;
 }
 
 export interface PairTable {
@@ -99,33 +103,19 @@ export function pairValue(p: Postings, pair: number): number {
   return p.pairs.value[pair]!;
 }
 
-/** The rows of a pair in order. A view: valid until the next change. */
+/** The rows of a pair by age. A view: valid until the next change. */
 export function pairRows(p: Postings, pair: number): Uint32Array {
   const t = p.pairs;
   const n = t.n[pair]!;
   if (n === 1) return t.at.subarray(pair, pair + 1);
   const at = t.at[pair]!;
-  const rows = p.pool.words.subarray(at, at + n);
-  if (t.sorted[pair]! < n) {
-    sortTail(rows, t.sorted[pair]!);
-    t.sorted[pair] = n;
-  }
-  return rows;
-}
-
-export function allRows(p: Postings): Uint32Array {
-  const rows = p.all.rows.subarray(0, p.all.n);
-  if (p.all.sorted < p.all.n) {
-    sortTail(rows, p.all.sorted);
-    p.all.sorted = p.all.n;
-  }
-  return rows;
+  return p.pool.words.subarray(at, at + n);
 }
 
 export function postingsBytes(p: Postings): number {
   let bytes = p.pool.words.byteLength + p.all.rows.byteLength;
   for (const column of Object.values(p.pairs)) if (ArrayBuffer.isView(column)) bytes += column.byteLength;
-  for (const name of p.names.values()) bytes += name.pairs.byteLength + 120;
+  for (const name of p.names.values()) bytes += name.pairs.byteLength + 4 * name.order.n + 160;
   return bytes;
 }
 
@@ -149,7 +139,8 @@ function addPair(p: Postings, name: number, value: number): number {
 
 function addToName(p: Postings, name: number, pair: number): void {
   let list = p.names.get(name);
-  if (list === undefined) p.names.set(name, (list = { n: 0, pairs: new Uint32Array(4) }));
+  if (list === undefined)
+    p.names.set(name, (list = { n: 0, pairs: new Uint32Array(4), order: NO_ORDER, sorting: false }));
   if (list.n === list.pairs.length) {
     const grown = new Uint32Array(2 * list.n);
     grown.set(list.pairs);
@@ -186,16 +177,6 @@ function addToPair(p: Postings, pair: number, row: number): void {
 /** How many words the block of a list of n has: a power of two, so that it follows from n alone. */
 export function capacity(n: number): number {
   return blockWords(n <= 2 ? 2 : 2 ** (32 - Math.clz32(n - 1)));
-}
-
-function sortTail(rows: Uint32Array, sorted: number): void {
-  const tail = rows.slice(sorted).sort();
-  let i = sorted - 1;
-  let k = tail.length - 1;
-  for (let to = rows.length - 1; k >= 0; to--) {
-    if (i >= 0 && rows[i]! > tail[k]!) rows[to] = rows[i--]!;
-    else rows[to] = tail[k--]!;
-  }
 }
 
 export function hashPair(name: number, value: number): number {
