@@ -73,7 +73,7 @@ async function fill(head: Head): Promise<void> {
 
 async function read(head: Head): Promise<void> {
   const querier = head.querier();
-  const reader = openChunkReader();
+  const reader = openChunkReader(nodeEnv().files);
   const column = newColumn();
   let select = Infinity;
   let decode = Infinity;

@@ -81,8 +81,9 @@ function captureChunks(c: ChunkStore, out: ChunkList, row: number, mint: number,
   const open = s.openSlot[row] !== NO_SLOT && s.openMint[row]! <= maxt && s.xor.t[row]! >= mint;
   let to = out.count + n - 1;
   out.extend(out.count + n + (open ? 1 : 0));
-  for (let i = s.newest[row]!; n > 0 && i !== NO_CHUNK && t.maxt[i]! >= mint; i = t.previous[i]!)
-    if (t.mint[i]! <= maxt) putRow(c, out, to--, i, 0);
+  if (n > 0)
+    for (let i = s.newest[row]!; i !== NO_CHUNK && t.maxt[i]! >= mint; i = t.previous[i]!)
+      if (t.mint[i]! <= maxt) putRow(c, out, to--, i, 0);
   if (!open) return;
   const encoder = c.histograms.get(row);
   const b = out.block(out.count - 1);
