@@ -53,6 +53,9 @@ function randomMatcher(random: Prng, series: readonly RandomSeries[]): Matcher {
     '.*1',
     'm[01]',
     `${value}.+`,
+    `${value}.*|${other}.*`,
+    `(${value}|m)[0-9]*`,
+    `${value}.+|`,
   ];
   return { name, op, value: regexps[random.below(regexps.length)]! };
 }

@@ -1,6 +1,6 @@
 // Matchers to postings of a block, as Prometheus finds them: values that are named are looked up, a prefix is a range of the table, what passes
 // for an absent label takes away the series of the values that fail. The smallest lists come first.
-import { compileAnchored, decodeUtf8, encodeUtf8, type Matcher } from '@munjigi/model';
+import { decodeUtf8, encodeUtf8, type Matcher } from '@munjigi/model';
 import { compileTests, type Test } from '../head/match.ts';
 import type { IndexReader } from './index-reader.ts';
 import type { NameRange } from './postings-scan.ts';
@@ -15,12 +15,9 @@ export interface BlockTest extends Test {
 
 /** Throws RegExpError on an expression that is not RE2. */
 export function compileBlockTests(matchers: readonly Matcher[]): BlockTest[] {
-  return compileTests(matchers).map((test, i): BlockTest => {
-    const { op, value } = matchers[i]!;
-    if (op === '!=') return { ...test, excluded: [value] };
-    if (op === '=~' && value === '.*') return { ...test, excluded: [] };
-    const set = op === '!~' ? compileAnchored(value).set : null;
-    return set === null ? test : { ...test, excluded: set };
+  return compileTests(matchers).map((test): BlockTest => {
+    if (test.empty && test.every === true) return { ...test, excluded: [] };
+    return test.negated && test.named.set !== null ? { ...test, excluded: test.named.set } : test;
   });
 }
 
@@ -100,20 +97,27 @@ function lookup(index: IndexReader, range: NameRange, values: readonly string[])
   return places;
 }
 
-/** The postings of all values of a name that pass, or that fail. Only a test's prefix is looked at when they must pass. */
+/** The postings of all values of a name that pass, or that fail. Only what a test's text can begin with is looked at when that is known. */
 function* scanPlaces(index: IndexReader, range: NameRange, test: BlockTest, pass: boolean): Steps<number[]> {
   const places: number[] = [];
-  const prefix = pass ? test.prefix : new Uint8Array(0);
+  const { prefixes } = test.named;
+  const ranges = prefixes.length > 0 && pass !== test.negated ? prefixes : [new Uint8Array(0)];
   const { table } = index;
-  let { place, number } =
-    prefix.length > 0 ? table.seek(range, prefix) : { place: range.place, number: range.first };
-  for (; number < range.end; number++) {
-    const entry = table.entry(place);
-    const { value } = entry;
-    if (prefix.length > 0 && !startsWith(value, prefix)) break;
-    if (test.test(decodeUtf8(value.b, value.from, value.to)) === pass) places.push(entry.postings);
-    place = entry.next;
-    yield 1;
+  for (const prefix of ranges) {
+    let { place, number } =
+      prefix.length > 0 ? table.seek(range, prefix) : { place: range.place, number: range.first };
+    for (; number < range.end; number++) {
+      const entry = table.entry(place);
+      const { value } = entry;
+      if (prefix.length > 0 && !startsWith(value, prefix)) break;
+      if (
+        (prefix.length > 0 && test.named.prefixesSuffice) ||
+        test.test(decodeUtf8(value.b, value.from, value.to)) === pass
+      )
+        places.push(entry.postings);
+      place = entry.next;
+      yield 1;
+    }
   }
   return places;
 }
