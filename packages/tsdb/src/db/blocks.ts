@@ -6,6 +6,7 @@ import { StorageError, type BlockRef } from '@munjigi/model';
 import { blockFolders, folderBytes } from './folders.ts';
 import { readMeta, type BlockMeta } from '../block/meta.ts';
 import { checkBlock } from '../block/reader.ts';
+import { HINT } from '../compact/plan.ts';
 
 /** A block as the list has it. */
 export interface ListedBlock {
@@ -134,8 +135,7 @@ export function openBlockList(
     inOrderMaxt(): number {
       let maxt = -Infinity;
       for (const { meta } of sorted)
-        if (meta.compaction.hints?.includes('from-out-of-order') !== true)
-          maxt = Math.max(maxt, meta.maxTime);
+        if (meta.compaction.hints?.includes(HINT.outOfOrder) !== true) maxt = Math.max(maxt, meta.maxTime);
       return maxt;
     },
     bytes: () => sorted.reduce((sum, block) => sum + block.sizeBytes, 0),

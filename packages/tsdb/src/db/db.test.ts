@@ -214,6 +214,27 @@ test('samples out of order within the window become blocks too', async () => {
   await world.run(db.close());
 });
 
+test('blocks of late samples that reach beyond those in order hide nothing at the next start', async () => {
+  const world = simWorld(15);
+  const options = { outOfOrderWindow_ms: 3 * RANGE };
+  let db = await open(world, options);
+  const want: number[] = [];
+  for (let k = 0; k < 10; k++) {
+    const from = START + k * RANGE;
+    await fill(world, db, from, from + RANGE);
+    // Late by little: their range is not cut in order for a while.
+    await fill(world, db, from + RANGE / 2 + 1000, from + RANGE - 10_000, 10_000);
+    want.push(...times(from, from + RANGE), ...times(from + RANGE / 2 + 1000, from + RANGE - 10_000, 10_000));
+    await world.run(db.upkeep());
+    world.disk.crash('process');
+    world.restart();
+    db = await open(world, options);
+    for (const s of await readAll(world, db)) expect(s.t).toEqual(want.toSorted((a, b) => a - b));
+  }
+  expect(db.blocks().some(({ meta }) => meta.compaction.level > 1)).toBe(true);
+  await world.run(db.close());
+});
+
 test('a snapshot is a store of its own', async () => {
   const world = simWorld(8);
   const db = await aged(world, 4, { outOfOrderWindow_ms: RANGE });

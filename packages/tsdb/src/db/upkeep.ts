@@ -9,9 +9,10 @@ import type { DbCounters } from './families.ts';
 import type { DbEnv, OpenOptions } from './options.ts';
 import type { RetentionNow } from '../compact/rewrite.ts';
 import { appliedRetention } from '../compact/block-meta.ts';
-import { blockRanges, planCompaction } from '../compact/plan.ts';
+import { HINT, blockRanges, planCompaction } from '../compact/plan.ts';
 import { blocksBeyondRetention, needsFilter, type RetentionPolicy } from '../compact/retention.ts';
 import { pendingUpload } from '../compact/upload.ts';
+import type { BlockMeta } from '../block/meta.ts';
 import { ULID_RANDOM_BYTES, newUlid } from '../block/ulid.ts';
 import type { Head } from '../head/head.ts';
 
@@ -182,7 +183,7 @@ async function compactBlocks(s: Store): Promise<void> {
   const { delayCompactFile } = options;
   while (!s.closing()) {
     if (headIsFull(s)) return;
-    const metas = blocks.list().map((block) => block.meta);
+    const metas = mergeable(blocks);
     const plan = planCompaction(metas, {
       ranges_ms: ranges(s),
       ...(delayCompactFile === null ? {} : { excluded: pendingUpload(env.files, delayCompactFile, env.log) }),
@@ -207,6 +208,20 @@ async function compactBlocks(s: Store): Promise<void> {
       throw error;
     }
   }
+}
+
+/**
+ * Blocks of out-of-order samples that reach beyond the newest in-order block wait for that time to be cut from the head: merged with a block in
+ * order they would make the next start believe that everything before their end is in blocks.
+ */
+function mergeable(blocks: BlockList): BlockMeta[] {
+  const end = blocks.inOrderMaxt();
+  return blocks
+    .list()
+    .map(({ meta }) => meta)
+    .filter(
+      ({ maxTime, compaction }) => maxTime <= end || compaction.hints?.includes(HINT.outOfOrder) !== true,
+    );
 }
 
 function ranges({ options }: Store): number[] {

@@ -561,7 +561,7 @@ function isStaleBits(bits: Uint32Array): boolean {
 
 /** The bits that were written, after a look at the rest of a histogram. */
 function valuesOf(series: number, c: Column): Uint32Array {
-  if (!isHistogram(series)) return c.bits.slice(0, 2 * c.n);
+  if (!isHistogram(series) || c.n === 0) return c.bits.slice(0, 2 * c.n);
   const h = c.h!;
   const bits = new Uint32Array(h.sum.buffer, h.sum.byteOffset, 2 * c.n).slice();
   for (let i = 0; i < c.n; i++) {
