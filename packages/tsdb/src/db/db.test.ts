@@ -220,11 +220,12 @@ test('blocks of late samples that reach beyond those in order hide nothing at th
   let db = await open(world, options);
   const want: number[] = [];
   for (let k = 0; k < 10; k++) {
-    const from = START + k * RANGE;
-    await fill(world, db, from, from + RANGE);
-    // Late by little: their range is not cut in order for a while.
-    await fill(world, db, from + RANGE / 2 + 1000, from + RANGE - 10_000, 10_000);
-    want.push(...times(from, from + RANGE), ...times(from + RANGE / 2 + 1000, from + RANGE - 10_000, 10_000));
+    // What is newest lies almost one and a half ranges behind what was cut in order.
+    const from = START + k * RANGE + (k === 0 ? 0 : 0.4 * RANGE);
+    const to = START + (k + 1.4) * RANGE;
+    await fill(world, db, from, to);
+    await fill(world, db, from + 1000, to - 10_000, 10_000);
+    want.push(...times(from, to), ...times(from + 1000, to - 10_000, 10_000));
     await world.run(db.upkeep());
     world.disk.crash('process');
     world.restart();
