@@ -128,25 +128,29 @@ interface Times {
 }
 
 async function timed<T>(clock: Clock, work: () => Promise<T>): Promise<Times & { answer: T }> {
-  let running = true;
-  let held_ms = 0;
-  let held_cpu_ms = 0;
-  const beside = (async (): Promise<void> => {
-    while (running) {
-      const start = clock.monotonic();
-      const cpu = cpu_ms();
-      await clock.yield();
-      held_ms = Math.max(held_ms, clock.monotonic() - start);
-      held_cpu_ms = Math.max(held_cpu_ms, cpu_ms() - cpu);
-    }
-  })();
+  const beside = { done: false, held_ms: 0, held_cpu_ms: 0 };
+  const watching = watch(clock, beside);
   await clock.yield();
   const start = clock.monotonic();
   const answer = await work();
   const took_ms = clock.monotonic() - start;
-  running = false;
-  await beside;
-  return { answer, took_ms, held_ms, held_cpu_ms };
+  beside.done = true;
+  await watching;
+  return { answer, took_ms, held_ms: beside.held_ms, held_cpu_ms: beside.held_cpu_ms };
+}
+
+/** Takes turn after turn. */
+async function watch(
+  clock: Clock,
+  seen: { readonly done: boolean; held_ms: number; held_cpu_ms: number },
+): Promise<void> {
+  while (!seen.done) {
+    const start = clock.monotonic();
+    const cpu = cpu_ms();
+    await clock.yield();
+    seen.held_ms = Math.max(seen.held_ms, clock.monotonic() - start);
+    seen.held_cpu_ms = Math.max(seen.held_cpu_ms, cpu_ms() - cpu);
+  }
 }
 
 /** Of this thread. */

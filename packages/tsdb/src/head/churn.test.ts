@@ -14,6 +14,7 @@ function labelsOf(id: number, tail = LONG): Record<string, string> {
   return { __name__: `m${id % 7}`, pod: `${id}-${tail}`, wave: String(Math.floor(id / 100)), env: 'prod' };
 }
 
+const ascending = (a: number, b: number): number => a - b;
 const equal = (name: string, value: string): Matcher => ({ name, op: '=', value });
 
 test('24 rounds in which a tenth of the series is replaced: no structure grows after the first rounds', async () => {
@@ -158,8 +159,8 @@ test('symbols are renumbered while series are made', async () => {
       ]);
     }
     expect(head.stats().series).toBe(made.length + 1);
-    expect((await query(head, [equal('env', 'prod')])).map((s) => s.v[0]).sort()).toEqual(
-      [1000, ...made.map(([, , v]) => v)].sort(),
+    expect((await query(head, [equal('env', 'prod')])).map((s) => s.v[0]!).sort(ascending)).toEqual(
+      [1000, ...made.map(([, , v]) => v)].sort(ascending),
     );
   }
   expect(renumbered).toBeGreaterThan(10);

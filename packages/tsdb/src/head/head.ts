@@ -344,7 +344,7 @@ function newHead(
     let failed: unknown = null;
     await flush().catch((error: unknown) => (failed = error));
     const oldest = oldestValid(state);
-    if (oldest > state.minValid || state.series.live > state.postings.all.n) {
+    if (oldest > state.minValid || state.series.live > state.postings.rows) {
       if (state.retention_ms !== Infinity) dropOutOfOrderBefore(state, oldest);
       await dropOld();
     }
@@ -444,7 +444,8 @@ function newHead(
     }),
     tsdbStatus: (limit) => tsdbStatus(state, limit),
     range: () => ({
-      mint: state.mint,
+      // A chunk may begin before: a block that somebody put there ends within it.
+      mint: Math.max(state.mint, state.minValid),
       maxt: state.maxt,
       outOfOrderMint: state.outOfOrderMint,
       outOfOrderMaxt: state.outOfOrderMaxt,

@@ -1,10 +1,8 @@
 // Takes dead rows out of the postings, between rests. Readers are kept out meanwhile, appends go on: they may put a row behind any list and
 // a pair behind any name at every rest, so each list is looked at until its end, which may move.
 import { capacity, findPair, hashPair, type NamePairs, type PairTable, type Postings } from './postings.ts';
-import type { SeriesTable } from './series.ts';
-import { PUBLISHED } from './series.ts';
+import { PUBLISHED, type SeriesTable } from './series.ts';
 import type { Slicer } from './slicer.ts';
-import { NO_ORDER } from './value-order.ts';
 import { freeWords } from './words.ts';
 
 /** `dead` rows are out of the series table, their labels still there; `isDead[row]` is 1 for them. */
@@ -16,14 +14,16 @@ export async function removeRows(
   slicer: Slicer,
 ): Promise<void> {
   p.version++;
+  for (const row of dead) if ((s.flags[row]! & PUBLISHED) !== 0) p.rows--;
   const t = p.pairs;
   const emptied: number[] = [];
   for (const pair of await pairsOf(p, s, dead, slicer)) {
-    const kept = await removeFromList(pairList(p, pair), isDead, slicer);
-    if (slicer.due(kept)) await slicer.rest();
+    const n = t.n[pair]!;
+    if (slicer.due(Math.min(n, slicer.chunk))) await slicer.rest();
+    if (n > 1) await removeFromPair(p, pair, isDead, slicer);
+    else if (isDead[t.at[pair]!] === 1) t.n[pair] = 0;
     if (t.n[pair] === 0) emptied.push(pair);
   }
-  await removeFromList(allList(p), isDead, slicer);
   await removePairs(p, emptied, slicer);
 }
 
@@ -51,71 +51,33 @@ async function pairsOf(
   return pairs;
 }
 
-/** A list of rows wherever it lies. It may move at every rest. */
-interface List {
-  n(): number;
-  /** The first so many are in order. */
-  sorted(): number;
-  rows(): { readonly words: Uint32Array; readonly at: number };
-  cut(n: number, sorted: number): void;
-}
-
-function pairList(p: Postings, pair: number): List {
+/** Closes the ranks of the living, in the order they stand. The list may move at every rest. */
+async function removeFromPair(p: Postings, pair: number, isDead: Uint8Array, slicer: Slicer): Promise<void> {
   const t = p.pairs;
-  return {
-    n: () => t.n[pair]!,
-    sorted: () => t.sorted[pair]!,
-    rows: () => (t.n[pair] === 1 ? { words: t.at, at: pair } : { words: p.pool.words, at: t.at[pair]! }),
-    cut: (n, sorted) => cutPair(p, pair, n, sorted),
-  };
-}
-
-function allList({ all }: Postings): List {
-  return {
-    n: () => all.n,
-    sorted: () => all.sorted,
-    rows: () => ({ words: all.rows, at: 0 }),
-    cut(n, sorted): void {
-      all.n = n;
-      all.sorted = sorted;
-    },
-  };
-}
-
-/** Closes the ranks of the living, in the order they stand; how many. */
-async function removeFromList(list: List, isDead: Uint8Array, slicer: Slicer): Promise<number> {
   let kept = 0;
-  let sorted = 0;
-  for (let i = 0; i < list.n();) {
+  for (let i = 0; i < t.n[pair]!;) {
     if (i > 0 && slicer.due(slicer.chunk)) await slicer.rest();
-    const { words, at } = list.rows();
-    const end = Math.min(list.n(), i + slicer.chunk);
+    const { words } = p.pool;
+    const at = t.at[pair]!;
+    const end = Math.min(t.n[pair]!, i + slicer.chunk);
     for (; i < end; i++) {
       const row = words[at + i]!;
-      if (isDead[row] === 1) continue;
-      words[at + kept++] = row;
-      if (i < list.sorted()) sorted = kept;
+      if (isDead[row] !== 1) words[at + kept++] = row;
     }
   }
-  if (kept < list.n()) list.cut(kept, sorted);
-  return kept;
+  if (kept < t.n[pair]!) cutPair(p, pair, kept);
 }
 
-/** Shortens a pair's list to its first n rows; the block's rest is free in parts, each a power of two as the block is. */
-function cutPair(p: Postings, pair: number, n: number, sorted: number): void {
+/** Shortens a list of several rows to its first n; the block's rest is free in parts, each a power of two as the block is. */
+function cutPair(p: Postings, pair: number, n: number): void {
   const t = p.pairs;
-  const before = t.n[pair]!;
   const at = t.at[pair]!;
+  const end = capacity(t.n[pair]!);
   t.n[pair] = n;
-  t.sorted[pair] = n <= 1 ? n : sorted;
-  if (before === 1) return;
-  const first = p.pool.words[at]!;
-  let size = n <= 1 ? 0 : capacity(n);
-  const end = capacity(before);
-  if (size === 0) {
+  if (n <= 1) {
+    t.at[pair] = p.pool.words[at]!;
     freeWords(p.pool, at, end);
-    t.at[pair] = first;
-  } else for (; size < end; size *= 2) freeWords(p.pool, at + size, size);
+  } else for (let size = capacity(n); size < end; size *= 2) freeWords(p.pool, at + size, size);
 }
 
 /** Pairs without rows go, and names without pairs; their numbers are for others. One that got a row meanwhile stays. */
@@ -146,18 +108,38 @@ async function removePairs(p: Postings, emptied: readonly number[], slicer: Slic
 }
 
 async function removeFromName(list: NamePairs, gone: Uint8Array, slicer: Slicer): Promise<void> {
+  const { order } = list;
+  const runs: Uint32Array[] = [];
+  for (const run of order.runs) {
+    const left = run.slice();
+    const n = await closeRanks({ n: left.length, pairs: left }, gone, left.length, slicer);
+    if (n.kept > 0) runs.push(left.subarray(0, n.kept));
+  }
+  const { kept, first } = await closeRanks(list, gone, order.n, slicer);
+  list.order = { n: first, runs };
+  list.n = kept;
+  if (kept > 0 && 4 * kept < list.pairs.length) list.pairs = list.pairs.slice(0, 2 * kept);
+}
+
+/** Of a list that may grow meanwhile: how many pairs are kept in all, and of the first `n`. */
+async function closeRanks(
+  list: { readonly n: number; readonly pairs: Uint32Array },
+  gone: Uint8Array,
+  n: number,
+  slicer: Slicer,
+): Promise<{ kept: number; first: number }> {
   let kept = 0;
-  list.order = NO_ORDER;
+  let first = 0;
   for (let i = 0; i < list.n;) {
-    if (i > 0 && slicer.due(slicer.chunk)) await slicer.rest();
+    if (slicer.due(slicer.chunk)) await slicer.rest();
     const end = Math.min(list.n, i + slicer.chunk);
     for (; i < end; i++) {
       const pair = list.pairs[i]!;
       if (gone[pair] !== 1) list.pairs[kept++] = pair;
+      if (i < n) first = kept;
     }
   }
-  list.n = kept;
-  if (kept > 0 && 4 * kept < list.pairs.length) list.pairs = list.pairs.slice(0, 2 * kept);
+  return { kept, first };
 }
 
 /** Linear probing without tombstones: what stood behind the hole moves up. */

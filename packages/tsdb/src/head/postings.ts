@@ -7,7 +7,8 @@ export interface Postings {
   /** Grows with every change that a reader could see. */
   version: number;
   names: Map<number, NamePairs>;
-  readonly all: RowList;
+  /** Series in the lists. */
+  rows: number;
   readonly pairs: PairTable;
   readonly pool: WordPool;
 }
@@ -32,15 +33,7 @@ export interface PairTable {
   /** One row: the row itself. More: where the block is. */
   at: Uint32Array;
   n: Uint32Array;
-  /** The first `sorted` rows are in order. */
-  sorted: Uint32Array;
   slots: Uint32Array;
-}
-
-export interface RowList {
-  n: number;
-  sorted: number;
-  rows: Uint32Array;
 }
 
 export const NO_PAIR = 0xffffffff;
@@ -50,7 +43,7 @@ export function newPostings(): Postings {
   return {
     version: 0,
     names: new Map(),
-    all: { n: 0, sorted: 0, rows: new Uint32Array(rows) },
+    rows: 0,
     pairs: {
       end: 0,
       live: 0,
@@ -59,7 +52,6 @@ export function newPostings(): Postings {
       value: new Uint32Array(rows),
       at: new Uint32Array(rows),
       n: new Uint32Array(rows),
-      sorted: new Uint32Array(rows),
       slots: new Uint32Array(2 * rows),
     },
     pool: newWordPool(16 * 1024),
@@ -74,14 +66,7 @@ export function addPostings(p: Postings, words: Uint32Array, at: number, n: numb
     if (pair < 0) pair = addPair(p, words[i]!, words[i + 1]!);
     addToPair(p, pair, row);
   }
-  const all = p.all;
-  if (all.n === all.rows.length) {
-    const grown = new Uint32Array(Math.ceil(1.5 * all.n));
-    grown.set(all.rows);
-    all.rows = grown;
-  }
-  if (all.sorted === all.n && (all.n === 0 || all.rows[all.n - 1]! < row)) all.sorted++;
-  all.rows[all.n++] = row;
+  p.rows++;
 }
 
 /** The number of a pair; -1: no series has it. */
@@ -113,7 +98,7 @@ export function pairRows(p: Postings, pair: number): Uint32Array {
 }
 
 export function postingsBytes(p: Postings): number {
-  let bytes = p.pool.words.byteLength + p.all.rows.byteLength;
+  let bytes = p.pool.words.byteLength;
   for (const column of Object.values(p.pairs)) if (ArrayBuffer.isView(column)) bytes += column.byteLength;
   for (const name of p.names.values()) bytes += name.pairs.byteLength + 4 * name.order.n + 160;
   return bytes;
@@ -131,7 +116,6 @@ function addPair(p: Postings, name: number, value: number): number {
   t.name[pair] = name;
   t.value[pair] = value;
   t.n[pair] = 0;
-  t.sorted[pair] = 0;
   insertSlot(t, pair);
   addToName(p, name, pair);
   return pair;
@@ -169,8 +153,6 @@ function addToPair(p: Postings, pair: number, row: number): void {
     }
     p.pool.words[at + n] = row;
   }
-  const last = n === 0 ? 0 : n === 1 ? p.pool.words[t.at[pair]!]! : p.pool.words[t.at[pair]! + n - 1]!;
-  if (t.sorted[pair] === n && last < row) t.sorted[pair] = n + 1;
   t.n[pair] = n + 1;
 }
 
@@ -206,7 +188,6 @@ function growPairs(p: Postings): void {
   t.value = grow(t.value);
   t.at = grow(t.at);
   t.n = grow(t.n);
-  t.sorted = grow(t.sorted);
   t.slots = new Uint32Array(2 * t.slots.length);
   for (let i = 0; i < t.end; i++) insertSlot(t, i);
 }

@@ -1,9 +1,7 @@
 // The head as its readers see it.
 import {
-  compareText,
   type ExemplarSeries,
   type LabelQuery,
-  type Labels,
   type Matcher,
   type MetricMetadata,
   type Querier,
@@ -17,7 +15,8 @@ import { compileTests, labelSymbol, matchRows, type Test } from './match.ts';
 import { pairCount, pairRows, pairValue } from './postings.ts';
 import { labelsOfRow } from './series.ts';
 import { newSlicer, type Slicer } from './slicer.ts';
-import { buildSelection } from './selection.ts';
+import { buildSelection, labelLists } from './selection.ts';
+import { labelOrder } from './order.ts';
 import { sortSymbols } from './symbol-order.ts';
 import { NO_SYMBOL } from './symbol-table.ts';
 
@@ -102,18 +101,27 @@ async function matchAndCapture(
 
 /** Rows that match one of the selectors and have samples in the range, in order. */
 async function rowsOf(state: HeadState, q: LabelQuery, slicer: Slicer): Promise<Uint32Array> {
-  const selectors = q.matchers.length === 0 ? [[]] : q.matchers;
-  let rows: Uint32Array | null = null;
+  const rows = await matchAny(state, q.matchers.length === 0 ? [[]] : q.matchers, slicer);
+  let n = 0;
+  for (const row of rows) {
+    if (slicer.due()) await slicer.rest();
+    if (overlaps(state, row, q.mint, q.maxt)) rows[n++] = row;
+  }
+  return rows.subarray(0, n);
+}
+
+/** Rows that match one of the selectors, in order. */
+async function matchAny(
+  state: HeadState,
+  selectors: LabelQuery['matchers'],
+  slicer: Slicer,
+): Promise<Uint32Array> {
+  let rows: Uint32Array = new Uint32Array(0);
   for (const matchers of selectors) {
     const found = await matchRows(state, compileTests(matchers), slicer);
-    rows = rows === null ? found : await union(rows, found, slicer);
+    rows = rows.length === 0 ? found : await union(rows, found, slicer);
   }
-  let n = 0;
-  for (const row of rows!) {
-    if (slicer.due()) await slicer.rest();
-    if (overlaps(state, row, q.mint, q.maxt)) rows![n++] = row;
-  }
-  return rows!.subarray(0, n);
+  return rows;
 }
 
 /** Of two ascending lists. */
@@ -248,22 +256,30 @@ async function exemplars(
   const slicer = newSlicer(state.clock, state.slice_ms);
   const leave = await state.turns.share();
   try {
+    const matched = await matchAny(state, matchers, slicer);
+    const found = state.exemplars.inRange(mint, maxt);
+    const rows = Uint32Array.from(found.keys()).filter((row) => contains(matched, row));
+    const order = await labelOrder(await labelLists(rows, state.series, slicer), state.symbols, 0, slicer);
     const out: ExemplarSeries[] = [];
-    const rows = new Set<number>();
-    for (const selector of matchers)
-      for (const row of await matchRows(state, compileTests(selector), slicer)) rows.add(row);
-    for (const [row, list] of state.exemplars.inRange(mint, maxt))
-      if (rows.has(row)) out.push({ labels: labelsOfRow(state.series, state.symbols, row), exemplars: list });
-    return out.sort((a, b) => compareLabels(a.labels, b.labels));
+    for (const i of order) {
+      if (slicer.due()) await slicer.rest();
+      const row = rows[i]!;
+      out.push({ labels: labelsOfRow(state.series, state.symbols, row), exemplars: found.get(row)! });
+    }
+    return out;
   } finally {
     leave();
   }
 }
 
-function compareLabels(a: Labels, b: Labels): number {
-  for (let i = 0; i < Math.min(a.length, b.length); i++) {
-    const order = compareText(a[i]!, b[i]!);
-    if (order !== 0) return order;
+/** Whether an ascending list has the row. */
+function contains(rows: Uint32Array, row: number): boolean {
+  let from = 0;
+  let to = rows.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (rows[middle]! < row) from = middle + 1;
+    else to = middle;
   }
-  return a.length - b.length;
+  return rows[from] === row;
 }

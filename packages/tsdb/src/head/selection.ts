@@ -4,7 +4,7 @@ import type { ArenaRef, Intervals, Selection } from '@munjigi/model';
 import type { Captured } from './capture.ts';
 import { within, type ChunkBlock } from './chunk-list.ts';
 import { IN_MEMORY } from './chunk-table.ts';
-import { labelOrder } from './order.ts';
+import { labelOrder, type LabelLists } from './order.ts';
 import type { SeriesTable } from './series.ts';
 import type { Slicer } from './slicer.ts';
 import type { SymbolTable } from './symbol-table.ts';
@@ -33,7 +33,7 @@ export async function buildSelection(
   lease: SharedArrayBuffer,
   slicer: Slicer,
 ): Promise<Selection> {
-  const labels = await labelLists(captured, store.series, slicer);
+  const labels = await labelLists(captured.row.subarray(0, captured.count), store.series, slicer);
   const order = await labelOrder(labels, store.symbols, limit, slicer);
   const count = limit > 0 ? Math.min(limit, captured.count) : captured.count;
   const labelFirst = new Uint32Array(count + 1);
@@ -94,18 +94,14 @@ export async function buildSelection(
   };
 }
 
-/** Where the captured series' words lie. They are read where they are: a pool that grows leaves the old words as they were. */
-async function labelLists(
-  captured: Captured,
-  s: SeriesTable,
-  slicer: Slicer,
-): Promise<{ count: number; words: Uint32Array; from: Uint32Array; to: Uint32Array }> {
-  const { count } = captured;
+/** Where the words of rows lie. They are read where they are: a pool that grows leaves the old words as they were. */
+export async function labelLists(rows: Uint32Array, s: SeriesTable, slicer: Slicer): Promise<LabelLists> {
+  const count = rows.length;
   const from = new Uint32Array(count);
   const to = new Uint32Array(count);
   for (let i = 0; i < count; i++) {
     if (slicer.due()) await slicer.rest();
-    const row = captured.row[i]!;
+    const row = rows[i]!;
     from[i] = s.labelsAt[row]!;
     to[i] = from[i]! + 2 * s.labelCount[row]!;
   }
