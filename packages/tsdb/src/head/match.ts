@@ -3,7 +3,7 @@
 // series came meanwhile, again inside: what was learnt about values is kept between the two.
 import { compileAnchored, encodeUtf8, type AnchoredRegExp, type Matcher } from '@munjigi/model';
 import { findPair, pairValue, type NamePairs, type Postings } from './postings.ts';
-import { allRows, countRows, filterByMarks, markRows, rowsOfPairs } from './row-marks.ts';
+import { allRows, countRows, filterByMarks, markRows, rowsOfPairs, type Pairs } from './row-marks.ts';
 import type { SeriesTable } from './series.ts';
 import type { Slicer } from './slicer.ts';
 import { NO_SYMBOL, type SymbolTable } from './symbol-table.ts';
@@ -138,8 +138,8 @@ async function chooseBase(
   tables: MatchTables,
   tests: readonly Wanted[],
   slicer: Slicer,
-): Promise<{ wanted: Wanted; pairs: readonly number[] } | null> {
-  let base: { wanted: Wanted; pairs: readonly number[] } | null = null;
+): Promise<{ wanted: Wanted; pairs: Pairs } | null> {
+  let base: { wanted: Wanted; pairs: Pairs } | null = null;
   let fewest = Infinity;
   const others: Wanted[] = [];
   for (const wanted of tests) {
@@ -172,13 +172,15 @@ function valuesToLookAt(tables: MatchTables, { test, list }: Wanted): number {
 }
 
 /** The pairs that pass, of a test that an absent label fails; the pairs that fail, of one that it passes. Not to be changed. */
-async function pairsWanted(tables: MatchTables, wanted: Wanted, slicer: Slicer): Promise<readonly number[]> {
+async function pairsWanted(tables: MatchTables, wanted: Wanted, slicer: Slicer): Promise<Pairs> {
   const { set, prefixes } = wanted.test.named;
   if (namesWanted(wanted.test)) {
     if (set !== null) return pairsOfSet(tables, wanted, set, slicer);
     if (prefixes.length > 0) return pairsOfPrefixes(tables, wanted, slicer);
   }
   const { test, list } = wanted;
+  // All of them: they pass where an absent label fails, or the other way round.
+  if (test.every !== null) return list.pairs.subarray(0, list.n);
   const { learnt } = test;
   const passes = verdicts(tables, test, false);
   // The list may grow while this rests.
@@ -281,7 +283,7 @@ async function filterRows(
 async function verdictsOfPairs(
   { symbols, postings }: MatchTables,
   test: Test,
-  pairs: readonly number[],
+  pairs: Pairs,
   slicer: Slicer,
 ): Promise<(value: number) => boolean> {
   const wanted = new Uint8Array(symbols.count());

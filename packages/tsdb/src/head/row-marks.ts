@@ -7,11 +7,14 @@ import type { Slicer } from './slicer.ts';
 /** Bit (row & 31) of word row >>> 5. */
 export type RowMarks = Uint32Array;
 
+/** Numbers of pairs, each once. */
+export type Pairs = readonly number[] | Uint32Array;
+
 /** So many rows are sorted at once. */
 const SORTED_AT_ONCE = 4096;
 
 /** Series of all pairs together. */
-export async function countRows(p: Postings, pairs: readonly number[], slicer: Slicer): Promise<number> {
+export async function countRows(p: Postings, pairs: Pairs, slicer: Slicer): Promise<number> {
   let n = 0;
   for (let at = 0; at < pairs.length; at += slicer.chunk) {
     const end = Math.min(pairs.length, at + slicer.chunk);
@@ -40,7 +43,7 @@ export async function allRows(s: SeriesTable, slicer: Slicer): Promise<Uint32Arr
 export async function rowsOfPairs(
   p: Postings,
   s: SeriesTable,
-  pairs: readonly number[],
+  pairs: Pairs,
   slicer: Slicer,
 ): Promise<Uint32Array> {
   const count = await countRows(p, pairs, slicer);
@@ -52,7 +55,7 @@ export async function rowsOfPairs(
   return rowsOfMarks(await markRows(p, s, pairs, slicer), slicer);
 }
 
-function sortedRows(p: Postings, pairs: readonly number[]): Uint32Array {
+function sortedRows(p: Postings, pairs: Pairs): Uint32Array {
   let count = 0;
   for (const pair of pairs) count += pairCount(p, pair);
   const rows = new Uint32Array(count);
@@ -77,12 +80,7 @@ async function rowsInOrder(p: Postings, pair: number, slicer: Slicer): Promise<U
   return rows;
 }
 
-export async function markRows(
-  p: Postings,
-  s: SeriesTable,
-  pairs: readonly number[],
-  slicer: Slicer,
-): Promise<RowMarks> {
+export async function markRows(p: Postings, s: SeriesTable, pairs: Pairs, slicer: Slicer): Promise<RowMarks> {
   const marks = new Uint32Array((s.end >>> 5) + 1);
   const t = p.pairs;
   for (const pair of pairs)
