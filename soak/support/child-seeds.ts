@@ -13,12 +13,12 @@ export interface SeedResult {
   readonly totals: Readonly<Record<string, number>>;
 }
 
-process.on('message', ({ from, to }: SeedJob) => {
-  void runSeeds(from, to).then((result) => {
-    process.send!(result);
-    process.disconnect();
-  });
-});
+process.on('message', (job: SeedJob) => void answer(job));
+
+async function answer({ from, to }: SeedJob): Promise<void> {
+  process.send!(await runSeeds(from, to));
+  process.disconnect();
+}
 
 async function runSeeds(from: number, to: number): Promise<SeedResult> {
   const failures: SeedResult['failures'][number][] = [];
