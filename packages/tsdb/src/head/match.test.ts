@@ -41,7 +41,7 @@ async function remove(s: Store, dead: readonly number[], slicer: Slicer): Promis
     s.series.flags[row] = PUBLISHED;
     s.labels[row] = undefined;
   }
-  await removeRows(s.postings, s.series, dead, isDead, slicer);
+  await removeRows(s.postings, s.series, isDead, slicer);
   for (const row of dead) freeRow(s.series, row);
 }
 

@@ -5,50 +5,47 @@ import { PUBLISHED, type SeriesTable } from './series.ts';
 import type { Slicer } from './slicer.ts';
 import { freeWords } from './words.ts';
 
-/** `dead` rows are out of the series table, their labels still there; `isDead[row]` is 1 for them. */
+/** What stands in a place for each pair: whether a dead row was in its list, and whether it is gone with its last row. */
+const TOUCHED = 1;
+const GONE = 2;
+
+/** Dead rows (`isDead[row]` is 1) are out of the series table; their labels are still there. */
 export async function removeRows(
   p: Postings,
   s: SeriesTable,
-  dead: readonly number[],
   isDead: Uint8Array,
   slicer: Slicer,
 ): Promise<void> {
   p.version++;
-  for (const row of dead) if ((s.flags[row]! & PUBLISHED) !== 0) p.rows--;
   const t = p.pairs;
-  const emptied: number[] = [];
-  for (const pair of await pairsOf(p, s, dead, slicer)) {
-    const n = t.n[pair]!;
-    if (slicer.due(Math.min(n, slicer.chunk))) await slicer.rest();
+  const marks = await markPairs(p, s, isDead, slicer);
+  for (let pair = 0; pair < marks.length; pair++) {
+    const n = marks[pair] === TOUCHED ? t.n[pair]! : 0;
+    if (slicer.due(1 + Math.min(n, slicer.chunk))) await slicer.rest();
     if (n > 1) await removeFromPair(p, pair, isDead, slicer);
-    else if (isDead[t.at[pair]!] === 1) t.n[pair] = 0;
-    if (t.n[pair] === 0) emptied.push(pair);
+    else if (n === 1 && isDead[t.at[pair]!] === 1) t.n[pair] = 0;
   }
-  await removePairs(p, emptied, slicer);
+  await removePairs(p, marks, slicer);
 }
 
-/** The pairs that dead rows stand in, each once. */
-async function pairsOf(
+/** Marks the pairs that dead rows stand in. */
+async function markPairs(
   p: Postings,
   s: SeriesTable,
-  dead: readonly number[],
+  isDead: Uint8Array,
   slicer: Slicer,
-): Promise<number[]> {
-  const seen = new Uint8Array(p.pairs.end);
-  const pairs: number[] = [];
-  for (const row of dead) {
+): Promise<Uint8Array> {
+  const marks = new Uint8Array(p.pairs.end);
+  for (let row = 1; row < isDead.length; row++) {
     if (slicer.due()) await slicer.rest();
-    if ((s.flags[row]! & PUBLISHED) === 0) continue;
+    if (isDead[row] !== 1 || (s.flags[row]! & PUBLISHED) === 0) continue;
+    p.rows--;
     const { words } = s.labels;
     const at = s.labelsAt[row]!;
-    for (let i = at; i < at + 2 * s.labelCount[row]!; i += 2) {
-      const pair = findPair(p, words[i]!, words[i + 1]!);
-      if (seen[pair] === 1) continue;
-      seen[pair] = 1;
-      pairs.push(pair);
-    }
+    for (let i = at; i < at + 2 * s.labelCount[row]!; i += 2)
+      marks[findPair(p, words[i]!, words[i + 1]!)] = TOUCHED;
   }
-  return pairs;
+  return marks;
 }
 
 /** Closes the ranks of the living, in the order they stand. The list may move at every rest. */
@@ -81,41 +78,39 @@ function cutPair(p: Postings, pair: number, n: number): void {
 }
 
 /** Pairs without rows go, and names without pairs; their numbers are for others. One that got a row meanwhile stays. */
-async function removePairs(p: Postings, emptied: readonly number[], slicer: Slicer): Promise<void> {
+async function removePairs(p: Postings, marks: Uint8Array, slicer: Slicer): Promise<void> {
   const t = p.pairs;
-  const gone = new Uint8Array(t.end);
   const names = new Set<number>();
-  const removed: number[] = [];
-  for (const pair of emptied) {
+  for (let pair = 0; pair < marks.length; pair++) {
     if (slicer.due()) await slicer.rest();
-    if (t.n[pair] !== 0) continue;
+    if (marks[pair] !== TOUCHED || t.n[pair] !== 0) continue;
     removeSlot(t, pair);
-    gone[pair] = 1;
+    marks[pair] = GONE;
     names.add(t.name[pair]!);
-    removed.push(pair);
   }
   for (const name of names) {
     const list = p.names.get(name)!;
-    await removeFromName(list, gone, slicer);
+    await removeFromName(list, marks, slicer);
     if (list.n === 0) p.names.delete(name);
   }
-  for (const pair of removed) {
+  for (let pair = 0; pair < marks.length; pair++) {
     if (slicer.due()) await slicer.rest();
+    if (marks[pair] !== GONE) continue;
     t.at[pair] = t.free;
     t.free = pair;
     t.live--;
   }
 }
 
-async function removeFromName(list: NamePairs, gone: Uint8Array, slicer: Slicer): Promise<void> {
+async function removeFromName(list: NamePairs, marks: Uint8Array, slicer: Slicer): Promise<void> {
   const { order } = list;
   const runs: Uint32Array[] = [];
   for (const run of order.runs) {
     const left = run.slice();
-    const n = await closeRanks({ n: left.length, pairs: left }, gone, left.length, slicer);
+    const n = await closeRanks({ n: left.length, pairs: left }, marks, left.length, slicer);
     if (n.kept > 0) runs.push(left.subarray(0, n.kept));
   }
-  const { kept, first } = await closeRanks(list, gone, order.n, slicer);
+  const { kept, first } = await closeRanks(list, marks, order.n, slicer);
   list.order = { n: first, runs };
   list.n = kept;
   if (kept > 0 && 4 * kept < list.pairs.length) list.pairs = list.pairs.slice(0, 2 * kept);
@@ -124,7 +119,7 @@ async function removeFromName(list: NamePairs, gone: Uint8Array, slicer: Slicer)
 /** Of a list that may grow meanwhile: how many pairs are kept in all, and of the first `n`. */
 async function closeRanks(
   list: { readonly n: number; readonly pairs: Uint32Array },
-  gone: Uint8Array,
+  marks: Uint8Array,
   n: number,
   slicer: Slicer,
 ): Promise<{ kept: number; first: number }> {
@@ -135,7 +130,7 @@ async function closeRanks(
     const end = Math.min(list.n, i + slicer.chunk);
     for (; i < end; i++) {
       const pair = list.pairs[i]!;
-      if (gone[pair] !== 1) list.pairs[kept++] = pair;
+      if (marks[pair] !== GONE) list.pairs[kept++] = pair;
       if (i < n) first = kept;
     }
   }

@@ -20,7 +20,7 @@ export async function sweep(state: HeadState): Promise<void> {
     const cutoff = oldestValid(state);
     state.minValid = cutoff;
     const dead = await sweepRows(state, cutoff, slicer);
-    if (dead.length > 0) {
+    if (dead !== null) {
       await forget(state, dead, slicer);
       await renumberSymbols(state, slicer);
     }
@@ -30,13 +30,16 @@ export async function sweep(state: HeadState): Promise<void> {
   }
 }
 
-async function sweepRows(state: HeadState, cutoff: number, slicer: Slicer): Promise<number[]> {
+/** Drops chunks and series without any: 1 in the place of each such row; null: none. */
+async function sweepRows(state: HeadState, cutoff: number, slicer: Slicer): Promise<Uint8Array | null> {
   const s = state.series;
-  const dead: number[] = [];
+  // Rows that are made while this rests are young: their turn is the next sweep.
+  const isDead = new Uint8Array(s.end);
+  let dead = 0;
   // Lowered by what is published while this rests, and by what is kept.
   state.mint = Infinity;
   let mint = Infinity;
-  for (let row = 1; row < s.end; row++) {
+  for (let row = 1; row < isDead.length; row++) {
     if (slicer.due()) await slicer.rest();
     const flags = s.flags[row]!;
     if ((flags & LIVE) === 0) continue;
@@ -50,24 +53,21 @@ async function sweepRows(state: HeadState, cutoff: number, slicer: Slicer): Prom
     removeRow(s, row);
     // Read by `removeRows`: the flag tells which rows stand in the postings.
     s.flags[row] = flags & PUBLISHED;
-    dead.push(row);
+    isDead[row] = 1;
+    dead++;
   }
   state.mint = Math.min(mint, state.mint);
   if (state.mint === Infinity) state.maxt = -Infinity;
-  return dead;
+  return dead === 0 ? null : isDead;
 }
 
 /** Takes dead rows out of postings, exemplars and metadata, and frees them. */
-async function forget(state: HeadState, dead: readonly number[], slicer: Slicer): Promise<void> {
+async function forget(state: HeadState, isDead: Uint8Array, slicer: Slicer): Promise<void> {
   const s = state.series;
-  const isDead = new Uint8Array(s.end);
-  for (const row of dead) {
+  await removeRows(state.postings, s, isDead, slicer);
+  for (let row = 1; row < isDead.length; row++) {
     if (slicer.due()) await slicer.rest();
-    isDead[row] = 1;
-  }
-  await removeRows(state.postings, s, dead, isDead, slicer);
-  for (const row of dead) {
-    if (slicer.due()) await slicer.rest();
+    if (isDead[row] !== 1) continue;
     state.exemplars.removeRow(row);
     s.flags[row] = 0;
     freeRow(s, row);
