@@ -23,12 +23,15 @@ interface Alias {
 }
 
 export function newLogRefs(): LogRefs {
-  const dead = new Map<number, number>();
+  /** By segment. Lists, as a Map of a million entries takes long to grow. */
+  const dead = new Map<number, number[]>();
   const aliases = new Map<number, Alias>();
   const pinned = new Set<number>();
   return {
     died(ref, segment): void {
-      dead.set(ref, segment);
+      const refs = dead.get(segment);
+      if (refs === undefined) dead.set(segment, [ref]);
+      else refs.push(ref);
     },
     alias(ref, segment, t): void {
       const known = aliases.get(ref);
@@ -46,14 +49,14 @@ export function newLogRefs(): LogRefs {
     },
     needed(upTo, mint): number[] {
       const refs = [...pinned];
-      for (const [ref, segment] of dead) if (segment > upTo) refs.push(ref);
+      for (const [segment, list] of dead) if (segment > upTo) for (const ref of list) refs.push(ref);
       for (const [ref, { segment, maxt }] of aliases) if (segment > upTo || maxt >= mint) refs.push(ref);
       return refs;
     },
     truncated(upTo, mint): void {
-      for (const [ref, segment] of dead) if (segment <= upTo) dead.delete(ref);
+      for (const segment of dead.keys()) if (segment <= upTo) dead.delete(segment);
       for (const [ref, { segment, maxt }] of aliases) if (segment <= upTo && maxt < mint) aliases.delete(ref);
     },
-    count: () => dead.size + aliases.size,
+    count: () => [...dead.values()].reduce((n, refs) => n + refs.length, aliases.size),
   };
 }

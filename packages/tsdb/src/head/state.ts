@@ -172,7 +172,8 @@ export function newHeadState(clock: Clock, o: StateOptions): HeadState {
   state.series.onRemove = (row): void => {
     state.tombstones.removeRow(row);
     const { flags, walRef } = state.series;
-    if ((flags[row]! & LOGGED) !== 0) state.logRefs.died(walRef[row]!, state.logPosition().segment);
+    if (!state.inMemory && (flags[row]! & LOGGED) !== 0)
+      state.logRefs.died(walRef[row]!, state.logPosition().segment);
   };
   return state;
 }
