@@ -1,10 +1,10 @@
 // The store of a churn run, in a process of its own that reports every simulated hour.
-import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeEnv } from '@munjigi/env/node';
 import type { Env } from '@munjigi/env';
 import { labelsFromObject, type Labels } from '@munjigi/model';
 import { openDb, type Db } from '@munjigi/tsdb';
+import { folderBytes } from '../../tools/folders.ts';
 
 export interface ChurnJob {
   readonly dir: string;
@@ -177,15 +177,6 @@ function look(db: Db, dir: string, everSeries: number): Omit<Hour, 'hour'> {
     disk: folderBytes(dir),
     blocks: db.blocks().length,
   };
-}
-
-function folderBytes(dir: string): number {
-  let sum = 0;
-  for (const entry of readdirSync(dir, { withFileTypes: true })) {
-    const path = join(dir, entry.name);
-    sum += entry.isDirectory() ? folderBytes(path) : statSync(path).size;
-  }
-  return sum;
 }
 
 function mean(looks: readonly Omit<Hour, 'hour'>[]): Omit<Hour, 'hour'> {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -47,15 +48,16 @@ func bench(args []string) error {
 		all[i] = labelsOf(i)
 	}
 	refs := make([]storage.SeriesRef, series)
-	start := time.Now().Add(-time.Duration(samples) * 15 * time.Second).UnixMilli()
+	values := make([]float64, series)
+	const start = 1_700_006_400_000
 	// The first sample makes the series: it isn't part of the measured time.
-	if err := appendAll(db, all, refs, start, 0, batch); err != nil {
+	if err := appendAll(db, all, refs, values, start, 0, batch); err != nil {
 		return err
 	}
 	cpu := cpuSeconds()
 	began := time.Now()
 	for k := 1; k < samples; k++ {
-		if err := appendAll(db, all, refs, start, k, batch); err != nil {
+		if err := appendAll(db, all, refs, values, start, k, batch); err != nil {
 			return err
 		}
 	}
@@ -67,7 +69,7 @@ func bench(args []string) error {
 	count := float64(series) * float64(samples-1)
 	return json.NewEncoder(os.Stdout).Encode(map[string]float64{
 		"cpu_ns_per_sample": used * 1e9 / count, "wall_ns_per_sample": wall * 1e9 / count, "heap_bytes": float64(m.HeapInuse),
-		"resident_bytes": resident(),
+		"resident_bytes": status("VmRSS"), "anonymous_bytes": status("RssAnon") + status("RssShmem"),
 	})
 }
 
@@ -82,12 +84,19 @@ func labelsOf(i int) labels.Labels {
 		"env", "prod", "cluster", "eu-1", "method", method)
 }
 
-func appendAll(db *tsdb.DB, all []labels.Labels, refs []storage.SeriesRef, start int64, k, batch int) error {
+func appendAll(db *tsdb.DB, all []labels.Labels, refs []storage.SeriesRef, values []float64, start int64, k, batch int) error {
 	t := start + int64(k)*15_000
+	for i := range values {
+		if i&3 == 3 {
+			values[i] = 20 + float64((i*31+k*17)%1000)/100
+		} else {
+			values[i] += float64((i*7 + k*13) % 50)
+		}
+	}
 	for from := 0; from < len(all); from += batch {
 		appender := db.AppenderV2(context.Background())
 		for i := from; i < min(from+batch, len(all)); i++ {
-			ref, err := appender.Append(refs[i], all[i], 0, t, float64(k*(i%97+1)), nil, nil, storage.AppendV2Options{})
+			ref, err := appender.Append(refs[i], all[i], 0, t, values[i], nil, nil, storage.AppendV2Options{})
 			if err != nil {
 				return err
 			}
@@ -106,12 +115,18 @@ func cpuSeconds() float64 {
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
-func resident() float64 {
-	text, err := os.ReadFile("/proc/self/statm")
+// status is a line of /proc/self/status in bytes.
+func status(name string) float64 {
+	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0
 	}
-	var size, pages float64
-	_, _ = fmt.Sscan(string(text), &size, &pages)
-	return pages * float64(os.Getpagesize())
+	for line := range strings.Lines(string(text)) {
+		var kb float64
+		if rest, found := strings.CutPrefix(line, name+":"); found {
+			_, _ = fmt.Sscan(rest, &kb)
+			return kb * 1024
+		}
+	}
+	return 0
 }
