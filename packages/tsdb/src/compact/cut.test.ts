@@ -187,6 +187,24 @@ test('out-of-order samples become one block for each range that has some', async
   });
 });
 
+test('ranges without samples cost nothing, be they many', async () => {
+  const world = simWorld(1);
+  const { files } = world.env;
+  files.makeDir('/d');
+  const far = 2 ** 52 - 10;
+  const selection = modelSelection(
+    files,
+    '/d/000001',
+    pieces({ 'a=b': [['plain', 60_001, [far, 1], [-far, 2]]] }),
+  );
+  let next = 0;
+  await world.run(async () => {
+    const o = { selection, dir: '/d', newUlid: () => ulidOf(++next), range_ms: 10, xor2: false };
+    const metas = await cutOutOfOrder(files, o);
+    expect(metas.map((m) => m.stats.numSamples)).toEqual([1, 1]);
+  });
+});
+
 test('a damaged head chunk is named, and nothing is left', async () => {
   const world = simWorld(1);
   const { files } = world.env;

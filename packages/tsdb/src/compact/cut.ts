@@ -1,7 +1,8 @@
 // The head's samples become blocks: one of its range for samples in order, one a block range for samples out of order.
 import type { Files } from '@munjigi/env';
-import type { Selection } from '@munjigi/model';
+import { newColumn, type Selection } from '@munjigi/model';
 import type { BlockMeta } from '../block/meta.ts';
+import { openChunkReader } from '../chunk/reader.ts';
 import { HINT } from './plan.ts';
 import { selectionSource } from './selection-source.ts';
 import { writeBlock, type WriteSettings } from './write-block.ts';
@@ -55,7 +56,7 @@ export async function cutOutOfOrder(files: Files, o: OutOfOrderCut): Promise<Blo
   const source = selectionSource(files, o.selection);
   const written: BlockMeta[] = [];
   try {
-    for (const mint of rangesOf(o.selection, o.range_ms)) {
+    for (const mint of await rangesOf(files, o.selection, o.range_ms)) {
       const ulid = o.newUlid();
       const range = { ulid, mint, maxt: mint + o.range_ms, outOfOrder: true };
       source.rewind();
@@ -71,11 +72,16 @@ export async function cutOutOfOrder(files: Files, o: OutOfOrderCut): Promise<Blo
   }
 }
 
-/** The beginnings of the ranges that chunks of the selection touch, ascending. */
-function rangesOf({ chunks }: Selection, range_ms: number): number[] {
+/** The beginnings of the ranges that have samples, ascending. A chunk may span years and hold two samples: its ends say little. */
+async function rangesOf(files: Files, s: Selection, range_ms: number): Promise<number[]> {
   const starts = new Set<number>();
-  for (let i = 0; i < chunks.mint.length; i++)
-    for (let t = range_ms * Math.floor(chunks.mint[i]! / range_ms); t <= chunks.maxt[i]!; t += range_ms)
-      starts.add(t);
+  const reader = openChunkReader(files);
+  const column = newColumn();
+  for (let i = 0; i < s.count; i++) {
+    if (s.first[i] === s.first[i + 1]) continue;
+    await reader.load(s, i, i + 1);
+    reader.series(s, i, -Infinity, Infinity, column);
+    for (let k = 0; k < column.n; k++) starts.add(range_ms * Math.floor(column.t[k]! / range_ms));
+  }
   return [...starts].sort((a, b) => a - b);
 }
