@@ -312,6 +312,22 @@ test('a full disk refuses samples, says so, and takes them again when there is s
   await world.run(db.close());
 });
 
+test('a block that ends within a chunk of the head does not make it cut without end', async () => {
+  const world = simWorld(15);
+  let db = await aged(world, 4, { maxBlock_ms: RANGE });
+  await world.run(db.close());
+  const { dir, meta } = db.blocks().at(-1)!;
+  // As when somebody puts a block there that reaches into the newest range.
+  const longer = { ...meta, maxTime: meta.maxTime + RANGE / 2 };
+  world.disk.put(`${dir}/meta.json`, new TextEncoder().encode(JSON.stringify(longer)));
+  db = await open(world);
+  await fill(world, db, START + 4 * RANGE, START + 6 * RANGE);
+  await world.run(db.upkeep());
+  for (const s of await readAll(world, db)) expect(new Set(s.t).size).toBe(s.t.length);
+  expect(db.blocks().length).toBeLessThan(8);
+  await world.run(db.close());
+});
+
 test('what is not yet uploaded is not merged', async () => {
   const world = simWorld(12);
   world.disk.put('/shipper.json', new TextEncoder().encode('{"uploaded":[]}'));

@@ -9,6 +9,12 @@ import type { HeadState } from './state.ts';
 import { NO_SLOT } from '../chunk/slots.ts';
 import type { HeadChunk } from '../wal/head-chunk-scan.ts';
 
+/**
+ * No program lets a chunk in order reach over more than a block of the head, nor makes that longer. One that does would be cut into blocks
+ * range by range, most of them empty, without end.
+ */
+export const MAX_CHUNK_SPAN_MS: number = 31 * 86_400_000;
+
 /** Chunks whose series is not known yet. */
 export class WaitingChunks {
   readonly #oldest = new RefMap(NO_CHUNK);
@@ -25,6 +31,8 @@ export class WaitingChunks {
   add(f: HeadChunk, row: number): string {
     const state = this.#state;
     if (f.ref > state.lastWalRef) state.lastWalRef = f.ref;
+    if (!f.outOfOrder && f.maxt - f.mint > MAX_CHUNK_SPAN_MS)
+      return `the chunk of series ${f.ref} at byte ${f.offset} goes from ${f.mint} to ${f.maxt}`;
     if (!f.outOfOrder && f.maxt < state.minValid) return '';
     let before = row !== 0 ? state.series.newest[row]! : this.#newest.get(f.ref);
     while (before !== NO_CHUNK && state.chunks.file[before] === IN_MEMORY)

@@ -4,6 +4,7 @@ import { KIND, StorageError, type Problem } from '@munjigi/model';
 import { showSeries, widen } from './appender.ts';
 import { addChunk, kindOf, linkChunk } from './chunk-table.ts';
 import { hashHistogram } from './histogram-hash.ts';
+import { MAX_CHUNK_SPAN_MS } from './load-chunks.ts';
 import type { ReplaySink } from './replay-sink.ts';
 import { startTimes } from './series.ts';
 import { METADATA_FOLDER } from './snapshot-write.ts';
@@ -129,7 +130,8 @@ async function readMetadata(
 function takeChunk(state: HeadState, row: number, chunk: SnapshotChunk): string {
   const s = state.series;
   const { mint, maxt, encoding, samples, bytes } = chunk;
-  if (!(mint <= maxt) || samples === 0 || bytes > MAX_SLOT_UNITS * UNIT_BYTES)
+  const span_ms = maxt - mint;
+  if (!(span_ms >= 0 && span_ms <= MAX_CHUNK_SPAN_MS) || samples === 0 || bytes > MAX_SLOT_UNITS * UNIT_BYTES)
     return `a chunk of ${samples} samples and ${bytes} bytes from ${mint} to ${maxt}`;
   if (maxt < state.minValid) return '';
   const kind = kindOf(encoding);

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { writeSnapshot } from './snapshot-write.ts';
 import { openHead, type Head, type HeadOptions } from '../index.ts';
 import { NAMED, metric, using } from '../testing/store.ts';
+import { newHeadChunkWriter } from '../wal/head-chunks.ts';
 import { put, readAll, readFrom, selectionTexts, type TestSample } from '../testing/samples.ts';
 
 const M = { __name__: 'm' };
@@ -249,6 +250,20 @@ test.each<[string, (world: SimWorld, dir: string) => void]>([
       .join(),
   ).toMatch(/memory snapshot/);
   expect(await readAll(head)).toEqual(what === 'damaged' ? { '__name__=m': ['1 1', '2 2'] } : {});
+});
+
+test('a chunk that spans an age is taken for damaged, though its checksum is right', async () => {
+  const world = simWorld(1);
+  let head = await open(world);
+  await world.run(put(head, M, [f(1), f(2)]));
+  const chunks = newHeadChunkWriter(world.env.files, '/data/chunks_head', 7);
+  chunks.append(1, 1, 2 ** 50, 1, false, 2, new Uint8Array(20), 0, 20);
+  chunks.flush();
+  chunks.close();
+  head = await restart(world);
+  const { problems } = head.walReplay();
+  expect(problems.map((p) => p.message).join()).toMatch(/goes from 1 to 1125899906842624/);
+  expect(await readAll(head)).toEqual({ '__name__=m': ['1 1', '2 2'] });
 });
 
 test('a second process reads what there is, and changes nothing', async () => {
