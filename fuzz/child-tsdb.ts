@@ -3,7 +3,10 @@ import { parentPort } from 'node:worker_threads';
 import { Prng } from '@munjigi/env/sim';
 import { fuzzBlocks } from '../packages/tsdb/src/testing/fuzz-blocks.ts';
 import { fuzzChunks } from '../packages/tsdb/src/testing/fuzz-chunks.ts';
+import { fuzzMeta } from '../packages/tsdb/src/testing/fuzz-meta.ts';
+import { fuzzStore } from '../packages/tsdb/src/testing/fuzz-store.ts';
 import { fuzzWal } from '../packages/tsdb/src/testing/fuzz-wal.ts';
+import { limitAllocations } from './support/allocations.ts';
 
 export interface Job {
   readonly name: string;
@@ -40,8 +43,23 @@ export const DECODERS: Readonly<Record<string, Decoders>> = {
     rounds: 200,
     run: fuzzBlocks,
   },
+  meta: {
+    decoders: 'meta.json: wrong values in right JSON',
+    rounds: 2000,
+    run: fuzzMeta,
+  },
+  store: {
+    decoders:
+      'whole folders: files damaged, cut, swapped, missing; records and memory snapshots with right checksums',
+    rounds: 10,
+    run: fuzzStore,
+  },
 };
 
+/** Of one array. The head's pages have 16 MiB, and nothing that is read here is larger. */
+const ALLOCATION_BYTES: number = 64 * 1024 * 1024;
+
+if (parentPort !== null) limitAllocations(ALLOCATION_BYTES);
 parentPort?.on('message', ({ name, seed, rounds }: Job) => {
   void runBatch(name, seed, rounds).then((problem) => parentPort!.postMessage({ problem } satisfies Done));
 });
