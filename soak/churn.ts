@@ -100,5 +100,18 @@ function judge(hours: readonly Hour[]): number {
       `${name.padEnd(10)} hour ${level.hour} ${mib(level[name])} MiB, hour ${last.hour} ${mib(last[name])} MiB: ${ratio.toFixed(2)}x ${verdict}`,
     );
   }
+  if (failed > 0)
+    for (const name of [
+      'heap',
+      'external',
+      'pages',
+      'columns',
+      'postings',
+      'symbols',
+      'chunks',
+      'log',
+      'headChunks',
+    ] as const)
+      console.log(`  ${name.padEnd(10)} ${mib(level[name])} -> ${mib(last[name])} MiB`);
   return failed === 0 ? 0 : 1;
 }

@@ -1,18 +1,21 @@
-// Crashes, many of them: simulated histories from seeds, over two processes, and real kill -9 of a process that writes.
+// Crashes, many of them: simulated histories from seeds, over several processes, and real kill -9 of a process that writes.
 import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { readNumbers } from '../tools/arguments.ts';
+import { PLANTS, findPlant } from '../packages/tsdb/src/testing/plants.ts';
 import { newProgress, type Progress } from '../tools/progress.ts';
 import type { SeedJob, SeedResult } from './support/child-seeds.ts';
 import { runKills } from './support/kill.ts';
 
 export const usage: string = `npm run soak -- crash [--seeds N] [--from N] [--kills N]
-Histories on the simulated disk, each seed with both kinds of crash (a killed process, a power failure), over two processes; then real
-kill -9 of a process that writes, at random moments: everything that was acknowledged must be there, once.
+Histories on the simulated disk, each seed with both kinds of crash (a killed process, a power failure), over as many processes as there are
+cores; then each bug that the tests can plant, which must be found, or finding nothing would say nothing; then real kill -9 of a process that
+writes, at random moments: everything that was acknowledged must be there, once.
   --seeds        how many (0); --from: the first one (1)
   --kills        how many (0)
 example: npm run soak -- crash --seeds 10000 --kills 200`;
 
-const PROCESSES = 2;
+const PROCESSES: number = availableParallelism();
 /** Seeds that a process is given at once. */
 const PORTION = 10;
 /** A portion that takes longer hangs. */
@@ -26,7 +29,10 @@ export async function main(args: string[]): Promise<number> {
   }
   const progress = newProgress();
   let failed = 0;
-  if (numbers.seeds > 0) failed += await runSeeds(numbers.from, numbers.seeds, progress);
+  if (numbers.seeds > 0) {
+    failed += await runSeeds(numbers.from, numbers.seeds, progress);
+    failed += await runPlants(progress);
+  }
   if (numbers.kills > 0) failed += await runKills(numbers.kills, progress, true);
   return failed === 0 ? 0 : 1;
 }
@@ -39,7 +45,10 @@ async function runSeeds(from: number, seeds: number, progress: Progress): Promis
   let next = from;
   let done = 0;
   const show = (): void =>
-    progress.at(`${done} of ${seeds} seeds, ${failures.length} failed`, Math.min(1, done / seeds));
+    progress.at(
+      `${done} of ${seeds} seeds, ${failures.length} failed${pace(performance.now() - began, done, seeds)}`,
+      Math.min(1, done / seeds),
+    );
 
   async function work(): Promise<void> {
     while (next < from + seeds) {
@@ -72,6 +81,31 @@ async function runSeeds(from: number, seeds: number, progress: Progress): Promis
     );
   }
   return failures.length;
+}
+
+/** How fast, and how long still. */
+function pace(spent_ms: number, done: number, all: number): string {
+  if (done === 0) return '';
+  const left_s = Math.ceil(((spent_ms / done) * (all - done)) / 1000);
+  return `, ${((1000 * done) / spent_ms).toFixed(1)} a second, ${left_s} s to go`;
+}
+
+/** How many planted bugs were not found. */
+async function runPlants(progress: Progress): Promise<number> {
+  const found: string[] = [];
+  let missed = 0;
+  for (const plant of PLANTS) {
+    const name = Object.keys(plant).join();
+    progress.at(`the planted bug ${name}`, (found.length + missed) / PLANTS.length);
+    try {
+      found.push(`${name} ${(await findPlant(plant)).seed}`);
+    } catch (error) {
+      missed++;
+      progress.done(`the planted bug ${name}: ${(error as Error).message}`);
+    }
+  }
+  progress.done(`${found.length} of ${PLANTS.length} planted bugs found, at seed: ${found.join(', ')}`);
+  return missed;
 }
 
 /** A process a portion: a run that takes the process down, or hangs, fails its seed alone. */

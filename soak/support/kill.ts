@@ -1,7 +1,7 @@
 // kill -9 under load: a process writes and says what was acknowledged; it is killed at a random moment, and a start must find all of that once.
 // A folder lives through several of them.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,8 +14,15 @@ import { verifyWritten } from './written.ts';
 const PER_FOLDER = 10;
 /** A process that has not come to writing by then hangs. */
 const START_MS = 120_000;
-/** It is killed within this after its first acknowledgement. */
+/** It is killed within this after its first acknowledgement... */
 const LIFE_MS = 1200;
+/** ...or, one time in so many, within this after it was started: while it reads the folder. */
+const EARLY_OF = 6;
+const EARLY_MS = 900;
+/** So often the folder is only read after a kill, and the next process starts on what the kill left. */
+const READ_ONLY_SHARE = 0.5;
+
+const ACKNOWLEDGED = /^a /m;
 
 interface Run {
   /** Commits [first, acknowledged) were acknowledged, up to `offered` may be there. */
@@ -32,8 +39,11 @@ export async function runKills(kills: number, progress: Progress, say: boolean):
   let failed = 0;
   let commits = 0;
   let samples = 0;
+  let readOnly = 0;
   for (let done = 0; done < kills;) {
     const dir = mkdtempSync(join(tmpdir(), 'munjigi-kill-'));
+    const before = `${dir}-before`;
+    let kept = false;
     try {
       let next = 0;
       for (let i = 0; i < PER_FOLDER && done < kills; i++) {
@@ -41,18 +51,26 @@ export async function runKills(kills: number, progress: Progress, say: boolean):
         const run = await writeAndKill(dir, next);
         done++;
         during.set(run.during, (during.get(run.during) ?? 0) + 1);
-        const found = await verifyWritten(dir, run.acknowledged, run.offered);
+        const reading = Math.random() < READ_ONLY_SHARE && existsSync(join(dir, 'wal'));
+        if (reading) readOnly++;
+        else cpSync(dir, before, { recursive: true });
+        const found = await verifyWritten(dir, run.acknowledged, run.offered, reading);
         samples += found.samples;
         if (found.problem !== null) {
           failed++;
-          progress.done(`kill ${done}, while ${run.during}: ${found.problem}`);
+          kept = true;
+          progress.done(
+            `kill ${done}, while ${run.during}, ${run.acknowledged} commits acknowledged, ${run.offered} offered: ` +
+              `${found.problem}\nwhat the kill left is kept in ${reading ? dir : before}`,
+          );
           break;
         }
+        rmSync(before, { recursive: true, force: true });
         commits += found.next - next;
         next = found.next;
       }
     } finally {
-      rmSync(dir, { recursive: true, force: true });
+      if (!kept) for (const path of [dir, before]) rmSync(path, { recursive: true, force: true });
     }
   }
   progress.done();
@@ -60,7 +78,7 @@ export async function runKills(kills: number, progress: Progress, say: boolean):
     const moments = [...during].map(([what, n]) => `${n} while ${what}`).join(', ');
     console.log(
       `${kills} kills in ${Math.round((performance.now() - began) / 1000)} s (${moments}), ${commits} commits, ` +
-        `${samples} samples read back: ${failed === 0 ? 'everything acknowledged was there once' : `${failed} failed`}`,
+        `${samples} samples read back, ${readOnly} times by a reader that leaves the folder as it is: ${failed === 0 ? 'everything acknowledged was there once' : `${failed} failed`}`,
     );
   }
   return failed;
@@ -81,11 +99,16 @@ async function writeAndKill(dir: string, next: number): Promise<Run> {
   // `close` comes after all that it had written was read.
   const closed = once(child, 'close');
   const started = Date.now();
-  while (!lines.includes('a') && child.exitCode === null && Date.now() - started < START_MS) await sleep(5);
-  await sleep(Math.random() * LIFE_MS);
+  const early = Math.random() < 1 / EARLY_OF && next > 0;
+  if (early) await sleep(Math.random() * EARLY_MS);
+  else {
+    while (!ACKNOWLEDGED.test(lines) && child.exitCode === null && Date.now() - started < START_MS)
+      await sleep(5);
+    await sleep(Math.random() * LIFE_MS);
+  }
   child.kill('SIGKILL');
   const [code] = (await closed) as [number | null];
-  if (code !== null || !lines.includes('a'))
+  if (code !== null || !(early || ACKNOWLEDGED.test(lines)))
     throw new Error(`the writer ended or never wrote: ${said.slice(-2000)}`);
   const run = readLines(lines, next);
   return { ...run, during: unfinished(dir) ?? run.during };
@@ -110,7 +133,7 @@ const UNFINISHED: readonly (readonly [folder: string, pattern: RegExp, what: str
 function readLines(lines: string, next: number): Run {
   let acknowledged = next;
   let offered = next;
-  let during = 'it had just begun';
+  let during = 'it was starting';
   const out = new Set<number>();
   for (const line of lines.slice(0, lines.lastIndexOf('\n')).split('\n')) {
     const value = line.slice(2);
