@@ -124,7 +124,7 @@ test('a block that a querier may read stays until the querier is closed', async 
 
 test.each([
   ['its age', { retention_ms: 3 * RANGE }],
-  ['the size', { retention_bytes: 8_000 }],
+  ['the size', { retention_bytes: 5_000 }],
 ])('what is beyond the retention by %s goes, oldest first', async (_, options) => {
   const world = simWorld(4);
   const db = await aged(world, 12, { ...options, maxBlock_ms: RANGE });

@@ -458,6 +458,8 @@ function newHead(
       inTurn(async () => {
         if (mint <= state.minValid) return;
         state.minValid = mint;
+        // What goes on being written must not keep what a block holds now on the disk.
+        await chunkWriter?.cut();
         await dropOld();
       }),
     markOutOfOrder: () =>

@@ -57,6 +57,23 @@ test('a cut and a truncation: what a block holds goes, files with it, and stays 
   expect(head.stats().chunksInFiles).toBe(7);
 });
 
+test('a truncation lets go of the file of chunks that is written to', async () => {
+  const world = simWorld(1);
+  const head = await open(world);
+  const sizes: number[] = [];
+  for (let hour = 0; hour < 24; hour += 2) {
+    await world.run(put(head, M, every(hour * HOUR, (hour + 2) * HOUR, 15_000)));
+    await world.run(head.flushChunks());
+    await world.run(head.truncate(hour * HOUR));
+    const files = world.disk.tree().filter((path) => path.includes('chunks_head/'));
+    sizes.push(files.reduce((sum, path) => sum + world.disk.read(path)!.length, 0));
+  }
+  expect(Math.max(...sizes)).toBeLessThan(1.2 * sizes[1]!);
+  expect(await readAll(head, world.env.files)).toEqual({
+    '__name__=m': texts(every(22 * HOUR, 24 * HOUR, 15_000)),
+  });
+});
+
 test('files of chunks go when nothing lies in them and nobody reads them', async () => {
   const world = simWorld(1);
   let head = await open(world);
