@@ -24,6 +24,7 @@ import {
   type OpenOptions,
 } from './options.ts';
 import { upkeep, writeHeadSnapshot, type Store } from './upkeep.ts';
+import { takeFolder } from '../head/folder.ts';
 import { openHead, type Head, type HeadStats, type WalReplay } from '../head/head.ts';
 import { storageError } from '../wal/writer.ts';
 
@@ -84,40 +85,6 @@ export async function openDb(env: DbEnv, options: DbOptions): Promise<Db> {
 function mustExist(files: Files, path: string): void {
   if (files.stat(path)?.kind !== 'dir')
     throw new StorageError('ENOENT', `${path}: there is no such folder to read`, false);
-}
-
-/** Makes the folder and takes its lock. */
-async function takeFolder(files: Files, path: string): Promise<FileLock> {
-  const made = missingFolders(files, path);
-  files.makeDir(path);
-  for (const folder of made) await files.syncDir(folder);
-  // Prometheus holds its own while it runs.
-  if (files.flocked(`${path}/lock`))
-    throw new StorageError(
-      'ELOCKED',
-      `${path} is in use: a Prometheus holds ${path}/lock. Stop it first`,
-      false,
-    );
-  const lock = files.lock(`${path}/munjigi.lock`);
-  if (lock !== null) return lock;
-  throw new StorageError(
-    'ELOCKED',
-    `${path} is in use: another process holds ${path}/munjigi.lock. Stop it, use another folder, or open it read-only`,
-    false,
-  );
-}
-
-/** The folders in which something must be made before `path` is there, innermost last. */
-function missingFolders(files: Files, path: string): string[] {
-  const parents: string[] = [];
-  for (let at = path; files.stat(at) === null;) {
-    const slash = at.lastIndexOf('/');
-    const parent = slash < 0 ? '.' : slash === 0 ? '/' : at.slice(0, slash);
-    parents.unshift(parent);
-    if (slash <= 0) break;
-    at = parent;
-  }
-  return parents;
 }
 
 interface Parts {

@@ -27,6 +27,7 @@ import {
 import { newQuerier, selectParts } from './querier.ts';
 import { captureSnapshot, type HeadSnapshot } from './snapshot.ts';
 import { startHead } from './start.ts';
+import { takeFolder } from './folder.ts';
 import { newHeadState, oldestHeld, oldestValid, type HeadState, type LogPosition } from './state.ts';
 import { headStats, tsdbStatus, type HeadStats, type TsdbStatus } from './status.ts';
 import { sweep } from './sweep.ts';
@@ -179,7 +180,7 @@ export async function openHead(env: HeadEnv, options: HeadOptions): Promise<Head
   let release = (): void => undefined;
   try {
     if (!o.readOnly) {
-      release = await takeFolder(files, o.path, o.lock);
+      if (o.lock) release = (await takeFolder(files, o.path)).release;
       files.makeDir(dir);
       files.makeDir(chunksDir);
       await files.syncDir(o.path);
@@ -232,34 +233,6 @@ function pick(o: {
 } {
   const { leaseMax_ms, sweepInterval_ms, readOnly, faults } = o;
   return { leaseMax_ms, sweepInterval_ms, readOnly, faults };
-}
-
-/** Makes the folder and takes its lock. */
-async function takeFolder(files: Files, path: string, locked: boolean): Promise<() => void> {
-  const made = missingFolders(files, path);
-  files.makeDir(path);
-  for (const folder of made) await files.syncDir(folder);
-  if (!locked) return () => undefined;
-  const lock = files.lock(`${path}/munjigi.lock`);
-  if (lock !== null) return () => lock.release();
-  throw new StorageError(
-    'ELOCKED',
-    `${path} is in use: another process holds ${path}/munjigi.lock. Stop it, or use another folder`,
-    false,
-  );
-}
-
-/** The folders in which something must be made before `path` is there, innermost last. */
-function missingFolders(files: Files, path: string): string[] {
-  const parents: string[] = [];
-  for (let at = path; files.stat(at) === null;) {
-    const slash = at.lastIndexOf('/');
-    const parent = slash < 0 ? '.' : slash === 0 ? '/' : at.slice(0, slash);
-    parents.unshift(parent);
-    if (slash <= 0) break;
-    at = parent;
-  }
-  return parents;
 }
 
 /** A head without a folder: for tests, and for data that need not last. Series may be written one after the other. */
