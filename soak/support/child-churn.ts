@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { nodeEnv } from '@munjigi/env/node';
 import type { Env } from '@munjigi/env';
-import { labelsFromObject, type Labels } from '@munjigi/model';
-import { openDb, type Db } from '@munjigi/tsdb';
+import { labelsFromObject, newColumn, type Labels, type Querier } from '@munjigi/model';
+import { openChunkReader, openDb, withBlocks, type Db } from '@munjigi/tsdb';
 import { folderBytes } from '../../tools/folders.ts';
 
 export interface ChurnJob {
@@ -50,21 +50,24 @@ const TARGETS = 10;
 const ROLLOUTS = 12;
 const LOOKS = 12;
 const UPKEEP_MS = 60_000;
+/** A query's lease lasts until the next one. */
+const QUERY_MS: number = 4 * 60_000;
+const CACHE_BYTES: number = 4 * 1024 * 1024;
+const METRICS = 50;
 
 process.on('message', (job: ChurnJob) => void run(job).then(() => process.disconnect()));
 
 async function run(job: ChurnJob): Promise<void> {
   let now = FROM_MS;
-  const db = await openDb(
-    simulatedTime(() => now),
-    {
-      path: job.dir,
-      minBlock_ms: 15 * 60_000,
-      retention_ms: HOUR_MS,
-      // Upkeep comes by the simulated clock.
-      interval_ms: 2 ** 31 - 1,
-    },
-  );
+  const env = simulatedTime(() => now);
+  const db = await openDb(env, {
+    path: job.dir,
+    minBlock_ms: 15 * 60_000,
+    retention_ms: HOUR_MS,
+    // Upkeep comes by the simulated clock.
+    interval_ms: 2 ** 31 - 1,
+  });
+  let held: Querier | null = null;
   const names = new Names(job.series);
   let looks: Omit<Hour, 'hour'>[] = [];
   const steps = (job.hours * HOUR_MS) / SCRAPE_MS;
@@ -75,6 +78,11 @@ async function run(job: ChurnJob): Promise<void> {
       await names.replace(db, Math.round((job.series * job.churn) / ROLLOUTS), now);
     await names.scrape(db, step, now);
     if ((step * SCRAPE_MS) % UPKEEP_MS === 0) await db.upkeep();
+    if ((step * SCRAPE_MS) % QUERY_MS === 0) {
+      // Selections that are still open while things are dropped.
+      held?.close();
+      held = await query(env, db, step);
+    }
     if ((inHour + SCRAPE_MS) % (HOUR_MS / LOOKS) !== 0) continue;
     process.send!((step + 1) / steps);
     looks.push(look(db, job.dir, names.ever));
@@ -82,7 +90,22 @@ async function run(job: ChurnJob): Promise<void> {
     process.send!({ hour: Math.round(((step + 1) * SCRAPE_MS) / HOUR_MS), ...mean(looks) } satisfies Hour);
     looks = [];
   }
+  held?.close();
   await db.close();
+}
+
+/** Reads a metric of head and blocks. What it read stays until the querier is closed. */
+async function query(env: Env, db: Db, step: number): Promise<Querier> {
+  const querier = withBlocks(env, db, { cacheBytes: CACHE_BYTES }).querier();
+  const value = `container_metric_${step % METRICS}_total`;
+  const selection = await querier.select(-Infinity, Infinity, [{ name: '__name__', op: '=', value }]);
+  const reader = openChunkReader(env.files);
+  const column = newColumn();
+  await reader.load(selection, 0, selection.count);
+  for (let i = 0; i < selection.count; i++) reader.series(selection, i, -Infinity, Infinity, column);
+  if (selection.count === 0 || selection.warnings.length > 0)
+    throw new Error(`${selection.count} series of ${value}: ${selection.warnings.join('; ')}`);
+  return querier;
 }
 
 /** The real world with the time of the run: durations pass as they do, plus the hours that are skipped. */
@@ -109,7 +132,7 @@ class Names {
   #fresh(place: number): Labels {
     const n = this.ever++;
     return labelsFromObject({
-      __name__: `container_metric_${place % 50}_total`,
+      __name__: `container_metric_${place % METRICS}_total`,
       pod: `shop-${(n * 2_654_435_761) >>> 0}-${n.toString(36)}`,
       namespace: `team-${place % 20}`,
       node: `node-${place % 40}`,
