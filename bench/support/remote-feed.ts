@@ -1,34 +1,38 @@
-// The same samples to a Prometheus over remote write: ten scrapes of some series in one request, so that labels are not most of what is sent.
+// The same samples to a Prometheus over remote write.
 import { FROM_MS, INTERVAL_MS, labelsOf, nextValues } from './load.ts';
 import { MessageWriter, snappyLiterals } from '../../compat/prometheus/wire.ts';
 
-/** Scrapes in one request. */
-export const SCRAPES = 10;
-const SERIES_PER_REQUEST = 2500;
+/** In one request. */
+const SAMPLES = 5000;
 /** Field, length, value, time: a sample's time has six bytes. */
 const SAMPLE_BYTES = 18;
 const TIME_BYTES = 6;
 
-/** Sends scrapes [from, to) of all series, `from` a multiple of SCRAPES. `after`: awaited between two tens of scrapes. */
+/**
+ * Sends scrapes [from, to) of all series. A request holds `together` scrapes of some series: with 1 they come in the order of scraping,
+ * with more the labels are less of what is sent. `after`: awaited when all series have got them.
+ */
 export async function feed(
   url: string,
   series: number,
   from: number,
   to: number,
-  values: Float64Array,
+  together: number,
   after: (k: number) => Promise<void>,
 ): Promise<void> {
   const labels = Array.from({ length: series }, (_, i) => labelBytes(i));
-  const ten = new Float64Array(SCRAPES * series);
-  for (let k = from; k < to; k += SCRAPES) {
-    const scrapes = Math.min(SCRAPES, to - k);
+  const values = new Float64Array(series);
+  const some = new Float64Array(together * series);
+  const perRequest = Math.floor(SAMPLES / together);
+  for (let k = from; k < to; k += together) {
+    const scrapes = Math.min(together, to - k);
     for (let s = 0; s < scrapes; s++) {
       nextValues(values, k + s, 0, series);
-      ten.set(values, s * series);
+      some.set(values, s * series);
     }
-    for (let at = 0; at < series; at += SERIES_PER_REQUEST) {
-      const end = Math.min(at + SERIES_PER_REQUEST, series);
-      await post(url, body(labels, ten, series, k, scrapes, at, end));
+    for (let at = 0; at < series; at += perRequest) {
+      const end = Math.min(at + perRequest, series);
+      await post(url, body(labels, some, series, k, scrapes, at, end));
     }
     await after(k + scrapes);
   }
@@ -43,7 +47,7 @@ function labelBytes(i: number): Uint8Array {
 
 function body(
   labels: readonly Uint8Array[],
-  ten: Float64Array,
+  some: Float64Array,
   series: number,
   k: number,
   scrapes: number,
@@ -70,7 +74,7 @@ function body(
       b[at++] = 0x12;
       b[at++] = SAMPLE_BYTES - 2;
       b[at++] = 0x09;
-      at = b.writeDoubleLE(ten[s * series + i]!, at);
+      at = b.writeDoubleLE(some[s * series + i]!, at);
       b[at++] = 0x10;
       let t = FROM_MS + (k + s) * INTERVAL_MS;
       for (let n = 0; n < TIME_BYTES; n++) {
