@@ -180,7 +180,10 @@ export async function openHead(env: HeadEnv, options: HeadOptions): Promise<Head
   let release = (): void => undefined;
   try {
     if (!o.readOnly) {
-      if (o.lock) release = (await takeFolder(files, o.path)).release;
+      if (o.lock) {
+        const lock = await takeFolder(files, o.path);
+        release = () => lock.release();
+      }
       files.makeDir(dir);
       files.makeDir(chunksDir);
       await files.syncDir(o.path);
