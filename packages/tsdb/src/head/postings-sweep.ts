@@ -1,6 +1,6 @@
 // Takes dead rows out of the postings, between rests. Readers are kept out meanwhile, appends go on: they may put a row behind any list and
 // a pair behind any name at every rest, so each list is looked at until its end, which may move.
-import { capacity, findPair, hashPair, type NamePairs, type PairTable, type Postings } from './postings.ts';
+import { findPair, hashPair, moveBlock, type NamePairs, type PairTable, type Postings } from './postings.ts';
 import { PUBLISHED, type SeriesTable } from './series.ts';
 import type { Slicer } from './slicer.ts';
 import { freeWords } from './words.ts';
@@ -65,16 +65,17 @@ async function removeFromPair(p: Postings, pair: number, isDead: Uint8Array, sli
   if (kept < t.n[pair]!) cutPair(p, pair, kept);
 }
 
-/** Shortens a list of several rows to its first n; the block's rest is free in parts, each a power of two as the block is. */
+/** Shortens a list of several rows to its first n. Its block stays until three quarters of it are empty: lists come and go by little. */
 function cutPair(p: Postings, pair: number, n: number): void {
   const t = p.pairs;
   const at = t.at[pair]!;
-  const end = capacity(t.n[pair]!);
+  const room = t.room[pair]!;
   t.n[pair] = n;
   if (n <= 1) {
     t.at[pair] = p.pool.words[at]!;
-    freeWords(p.pool, at, end);
-  } else for (let size = capacity(n); size < end; size *= 2) freeWords(p.pool, at + size, size);
+    t.room[pair] = 0;
+    freeWords(p.pool, at, 2 ** room);
+  } else if (4 * n <= 2 ** room) moveBlock(p, pair, room - 1);
 }
 
 /** Pairs without rows go, and names without pairs; their numbers are for others. One that got a row meanwhile stays. */

@@ -1,7 +1,7 @@
 // Which rows have which label pair. A pair (name symbol, value symbol) is a row of columns, its series rows a block of words; only
 // names have an object each. Lists are in the order in which series came: publishing only appends.
 import { NO_ORDER, type ValueOrder } from './value-order.ts';
-import { allocWords, blockWords, freeWords, newWordPool, type WordPool } from './words.ts';
+import { allocWords, freeWords, newWordPool, type WordPool } from './words.ts';
 
 export interface Postings {
   /** Grows with every change that a reader could see. */
@@ -33,6 +33,8 @@ export interface PairTable {
   /** One row: the row itself. More: where the block is. */
   at: Uint32Array;
   n: Uint32Array;
+  /** The block has 2^room words; 0: there is none (one row, or no row). */
+  room: Uint8Array;
   slots: Uint32Array;
 }
 
@@ -52,6 +54,7 @@ export function newPostings(): Postings {
       value: new Uint32Array(rows),
       at: new Uint32Array(rows),
       n: new Uint32Array(rows),
+      room: new Uint8Array(rows),
       slots: new Uint32Array(2 * rows),
     },
     pool: newWordPool(16 * 1024),
@@ -141,24 +144,26 @@ function addToPair(p: Postings, pair: number, row: number): void {
     let at = t.at[pair]!;
     if (n === 1) {
       const first = at;
-      at = allocWords(p.pool, capacity(2));
+      at = allocWords(p.pool, 2);
       p.pool.words[at] = first;
       t.at[pair] = at;
-    } else if (n === capacity(n)) {
-      const larger = allocWords(p.pool, capacity(n + 1));
-      p.pool.words.copyWithin(larger, at, at + n);
-      freeWords(p.pool, at, n);
-      at = larger;
-      t.at[pair] = at;
-    }
+      t.room[pair] = 1;
+    } else if (n === 2 ** t.room[pair]!) at = moveBlock(p, pair, t.room[pair]! + 1);
     p.pool.words[at + n] = row;
   }
   t.n[pair] = n + 1;
 }
 
-/** How many words the block of a list of n has: a power of two, so that it follows from n alone. */
-export function capacity(n: number): number {
-  return blockWords(n <= 2 ? 2 : 2 ** (32 - Math.clz32(n - 1)));
+/** Moves a pair's list to a block of 2^room words, whole: blocks are never cut, so the free ones fit the next. Returns where it is. */
+export function moveBlock(p: Postings, pair: number, room: number): number {
+  const t = p.pairs;
+  const from = t.at[pair]!;
+  const to = allocWords(p.pool, 2 ** room);
+  p.pool.words.copyWithin(to, from, from + t.n[pair]!);
+  freeWords(p.pool, from, 2 ** t.room[pair]!);
+  t.at[pair] = to;
+  t.room[pair] = room;
+  return to;
 }
 
 export function hashPair(name: number, value: number): number {
@@ -188,6 +193,9 @@ function growPairs(p: Postings): void {
   t.value = grow(t.value);
   t.at = grow(t.at);
   t.n = grow(t.n);
+  const room = new Uint8Array(2 * t.room.length);
+  room.set(t.room);
+  t.room = room;
   t.slots = new Uint32Array(2 * t.slots.length);
   for (let i = 0; i < t.end; i++) insertSlot(t, i);
 }
