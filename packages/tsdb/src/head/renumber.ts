@@ -9,7 +9,7 @@ import type { HeadState } from './state.ts';
 import { newSymbolTable, type SymbolTable } from './symbol-table.ts';
 
 /** A symbol table is made anew when more than half of its bytes are dead and it is at least this large. */
-const REBUILD_BYTES: number = 1024 * 1024;
+const REBUILD_BYTES: number = 64 * 1024;
 /** An array grew meanwhile: so often it is begun again before the next sweep has to do it. */
 const ATTEMPTS = 3;
 
