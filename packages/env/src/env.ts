@@ -270,9 +270,17 @@ export interface Worker extends Port {
   terminate(): Promise<void>;
 }
 
+export interface WorkerOptions {
+  /**
+   * Size of one half of the space that new objects are made in, MiB. A small one makes collections of garbage short and frequent: for threads that
+   * must not stand still. Absent: the engine's choice.
+   */
+  readonly newSpace_mib?: number;
+}
+
 export interface Workers {
   /** Starts a thread on a module that exports `run: WorkerMain`. In a simulation it is a task of the same thread. */
-  start(name: string, entry: URL, data: unknown): Worker;
+  start(name: string, entry: URL, data: unknown, options?: WorkerOptions): Worker;
   /** A pair of connected ports; either may be put on a transfer list. */
   channel(): [Port, Port];
 }

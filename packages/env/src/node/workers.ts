@@ -9,7 +9,7 @@ import type { ThreadData } from './thread.ts';
 export function nodeWorkers(level: LogLevel, write: ((line: string) => void) | undefined): Workers {
   return {
     channel: portPair,
-    start(name, entry, data): Worker {
+    start(name, entry, data, options): Worker {
       const { port1, port2 } = new MessageChannel();
       const setup: ThreadData = {
         entry: entry.href,
@@ -23,6 +23,10 @@ export function nodeWorkers(level: LogLevel, write: ((line: string) => void) | u
         name,
         workerData: setup,
         transferList: [port2],
+        // V8 counts three halves as the young generation.
+        ...(options?.newSpace_mib === undefined
+          ? {}
+          : { resourceLimits: { maxYoungGenerationSizeMb: 3 * options.newSpace_mib } }),
       });
       const { promise: ended, resolve } = Promise.withResolvers<string>();
       let reason: string | null = null;

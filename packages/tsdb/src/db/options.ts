@@ -84,7 +84,7 @@ export const DB_DEFAULTS: Defaults = {
   leaseMax_ms: 5 * 60_000,
   maxPages: 8192,
   segmentBytes: 128 * 1024 * 1024,
-  slice_ms: 5,
+  slice_ms: 3,
 };
 
 /** What of it the head needs. */

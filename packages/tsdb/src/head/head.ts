@@ -162,7 +162,7 @@ const DEFAULTS = {
   segmentBytes: 128 * 1024 * 1024,
   chunkRange_ms: 2 * 3_600_000,
   sweepInterval_ms: 60_000,
-  slice_ms: 5,
+  slice_ms: 3,
   lock: true,
   readOnly: false,
   snapshot: true,
