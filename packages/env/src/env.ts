@@ -75,6 +75,8 @@ export interface Files {
   lock(path: string): FileLock | null;
   /** Whether another process holds a BSD lock (flock) on the file, as far as the system tells. */
   flocked(path: string): boolean;
+  /** The id of another process on this machine that has a file below `dir` open for writing, as far as the system tells; else null. */
+  writerOf(dir: string): number | null;
   /** Calls fn (not more often than needed) when something below `path` may have changed. Not recursive. */
   watch(path: string, fn: () => void): { close(): void };
   freeBytes(path: string): number;

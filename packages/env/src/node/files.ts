@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { EnvError, type DirEntry, type File, type Files, type FileStat } from '../env.ts';
-import { flockedElsewhere, lockFile, refuseLocked } from './lock.ts';
+import { flockedElsewhere, lockFile, refuseLocked, writerOf } from './lock.ts';
 import { watchPath } from './watch.ts';
 
 const FLAGS = { r: 'r', rw: 'r+', create: 'w+', append: 'a+' } as const;
@@ -261,6 +261,7 @@ export const nodeFiles: Files = {
   writeWhole,
   lock: lockFile,
   flocked: flockedElsewhere,
+  writerOf,
   watch: watchPath,
   freeBytes: (where) =>
     attempt(where, () => {

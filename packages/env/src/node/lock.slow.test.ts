@@ -70,6 +70,37 @@ test('of many that start together one gets it', async () => {
   expect(nodeFiles.lock(path)).not.toBe(null);
 });
 
+test.runIf(process.platform === 'linux')(
+  'a process that writes below a folder is seen, a reader is not',
+  async () => {
+    writeFileSync(path, 'x');
+    const open = async (how: string): Promise<{ child: ChildProcess; gone: Promise<void> }> => {
+      const child = spawn('sh', ['-c', `exec 9${how}"$1"; echo open; exec sleep 60`, 'sh', path], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      const gone = new Promise<void>((resolve) => child.on('exit', () => resolve()));
+      await new Promise<void>((resolve) => child.stdout.once('data', () => resolve()));
+      return { child, gone };
+    };
+    const own = nodeFiles.open(path, 'rw');
+    const reader = await open('<');
+    expect(nodeFiles.writerOf(dir)).toBe(null);
+    for (const how of ['>>', '<>']) {
+      const writer = await open(how);
+      expect(nodeFiles.writerOf(dir)).toBe(writer.child.pid);
+      expect(nodeFiles.writerOf(`${dir}/`)).toBe(writer.child.pid);
+      expect(nodeFiles.writerOf(dir.slice(0, -1))).toBe(null);
+      writer.child.kill('SIGKILL');
+      await writer.gone;
+    }
+    expect(nodeFiles.writerOf(dir)).toBe(null);
+    expect(nodeFiles.writerOf(join(dir, 'nosuch'))).toBe(null);
+    own.close();
+    reader.child.kill('SIGKILL');
+    await reader.gone;
+  },
+);
+
 test("another program's BSD lock is seen while it is held", async () => {
   writeFileSync(path, '');
   expect(nodeFiles.flocked(path)).toBe(false);

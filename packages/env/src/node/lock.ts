@@ -3,6 +3,7 @@
 // in all threads. One trap of POSIX remains: closing any descriptor of the file drops the process's locks on it, so reading it is refused here.
 import fs from 'node:fs';
 import path from 'node:path';
+import process from 'node:process';
 import { DatabaseSync } from 'node:sqlite';
 import { EnvError, type FileLock } from '../env.ts';
 
@@ -70,5 +71,36 @@ export function flockedElsewhere(where: string): boolean {
       .some((line) => / FLOCK /.test(line) && line.split(/ +/).includes(its));
   } catch {
     return false;
+  }
+}
+
+/** Linux tells which files a process of the same user has open (to root: any process), and how. Elsewhere: null. */
+export function writerOf(dir: string): number | null {
+  const below = `${realDir(path.resolve(dir))}/`;
+  for (const pid of namesIn('/proc')) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+    for (const fd of namesIn(`/proc/${pid}/fd`)) if (writesBelow(below, pid, fd)) return Number(pid);
+  }
+  return null;
+}
+
+function writesBelow(below: string, pid: string, fd: string): boolean {
+  try {
+    const link = fs.readlinkSync(`/proc/${pid}/fd/${fd}`);
+    if (!link.startsWith(below) || link.endsWith(' (deleted)')) return false;
+    const flags = /^flags:\s*([0-7]+)/m.exec(fs.readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'));
+    // O_WRONLY or O_RDWR.
+    return flags !== null && (Number.parseInt(flags[1]!, 8) & 3) !== 0;
+  } catch {
+    // Closed or ended meanwhile, or another user's.
+    return false;
+  }
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return fs.readdirSync(dir);
+  } catch {
+    return [];
   }
 }

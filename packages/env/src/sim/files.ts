@@ -304,6 +304,7 @@ export function simFiles(disk: Disk, task: Task): Files {
       };
     },
     flocked: () => false,
+    writerOf: () => null,
     watch(where, fn) {
       const watcher = { where: normal(where), fn, task, told: false };
       disk.watchers.add(watcher);
