@@ -101,6 +101,19 @@ it.skipIf(prometheus === null)('Prometheus answers from our data directory as we
     rows += answer.split('\n').length;
   }
   expect(rows).toBeGreaterThan(40);
+
+  // While it runs the folder is its own, with its lock or, as Debian starts it, without.
+  const second = join(dir, 'second');
+  mkdirSync(second);
+  writeFileSync(
+    join(second, 'munjigi.yaml'),
+    `metrics: { config: ../empty.yml, storage: { path: ../prometheus-data } }\nconsole: { listen: 127.0.0.1:${port} }\n`,
+  );
+  const refused = munjigi(['up', '--config', 'munjigi.yaml'], second);
+  expect(await refused.ended).toBe(1);
+  expect(refused.output()).toMatch(
+    /prometheus-data is in use: (a Prometheus holds|process \d+ writes) .*Stop it first/,
+  );
 });
 
 /** Rows in a fixed order; values to 12 digits: both sum in their own order. */

@@ -15,7 +15,17 @@ export async function takeFolder(files: Files, path: string): Promise<FileLock> 
       false,
     );
   const lock = files.lock(`${path}/munjigi.lock`);
-  if (lock !== null) return lock;
+  if (lock !== null) {
+    // Debian's runs without its lock.
+    const writer = files.writerOf(`${path}/wal`);
+    if (writer === null) return lock;
+    lock.release();
+    throw new StorageError(
+      'ELOCKED',
+      `${path} is in use: process ${writer} writes ${path}/wal. Stop it first`,
+      false,
+    );
+  }
   throw new StorageError(
     'ELOCKED',
     `${path} is in use: another process holds ${path}/munjigi.lock. Stop it, use another folder, or open it read-only`,
