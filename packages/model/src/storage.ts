@@ -129,6 +129,8 @@ export interface Querier {
   ): Promise<{ values: string[]; warnings: string[]; blocks?: readonly BlockRef[] }>;
   exemplars(mint: number, maxt: number, matchers: readonly (readonly Matcher[])[]): Promise<ExemplarSeries[]>;
   metadata(metric?: string): Promise<MetricMetadata[]>;
+  /** A block that an answer named cannot be read: for who looks after the store. */
+  unreadable?(block: BlockRef, reason: string): void;
   /** Gives the lease back. Selections of this Querier may not be read afterwards. */
   close(): void;
 }

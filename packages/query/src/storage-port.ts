@@ -5,6 +5,7 @@ import { joinPort, moving, type Handler, type Port } from '@munjigi/env';
 import {
   movableColumns,
   selectionColumns,
+  type BlockRef,
   type ExemplarSeries,
   type LabelQuery,
   type Matcher,
@@ -73,6 +74,8 @@ export function serveStorage(port: Port, storage: Queryable): StorageServer {
       matchers: Matcher[][];
     }) => querier(lease).exemplars(mint, maxt, matchers),
     metadata: ({ lease, metric }: { lease: number; metric?: string }) => querier(lease).metadata(metric),
+    unreadable: ({ lease, block, reason }: { lease: number; block: BlockRef; reason: string }) =>
+      querier(lease).unreadable?.(block, reason),
     close: ({ lease }: { lease: number }) => {
       leases.get(lease)?.close();
       leases.delete(lease);
@@ -117,6 +120,7 @@ export function remoteQueryable(port: Port): RemoteQueryable {
         labelValues: (name, q) => call('labelValues', { name, q }),
         exemplars: (mint, maxt, matchers) => call<ExemplarSeries[]>('exemplars', { mint, maxt, matchers }),
         metadata: (metric) => call<MetricMetadata[]>('metadata', metric === undefined ? {} : { metric }),
+        unreadable: (block, reason) => caller.send('unreadable', { lease, block, reason }),
         close: () => {
           if (used) caller.send('close', { lease });
         },

@@ -99,6 +99,7 @@ export async function eachBlock(
   blocks: OpenBlocks,
   refs: readonly BlockRef[],
   warnings: string[],
+  unreadable: (ref: BlockRef, reason: string) => void,
   fn: (open: OpenBlock, ref: BlockRef) => Promise<void>,
 ): Promise<void> {
   for (const ref of refs) {
@@ -111,6 +112,7 @@ export async function eachBlock(
       }
     } catch (error) {
       if (!(error instanceof StorageError) && !(error instanceof EnvError)) throw error;
+      unreadable(ref, error.message);
       warnings.push(
         `block ${ref.ulid} cannot be read, what it holds is missing in the answer: ${error.message}`,
       );

@@ -33,7 +33,7 @@ export function withBlocks<A extends readonly unknown[]>(
 ): Opener<A> {
   let table = FIRST_TABLE + env.random.u32() * TABLES;
   let space = newSymbolSpace(table);
-  const blocks: Blocks = {
+  const shared = {
     clock: env.clock,
     slice_ms: o.slice_ms ?? 5,
     open: newOpenBlocks(env, o.cacheBytes),
@@ -45,6 +45,7 @@ export function withBlocks<A extends readonly unknown[]>(
   return {
     querier(...args): Querier {
       const querier = inner.querier(...args);
+      const blocks: Blocks = { ...shared, unreadable: (ref, reason) => querier.unreadable?.(ref, reason) };
       return {
         async select(mint, maxt, matchers, hints): Promise<Selection> {
           const selection = await querier.select(mint, maxt, matchers, hints);
@@ -87,7 +88,8 @@ async function labels(
   const slicer = newSlicer(blocks.clock, blocks.slice_ms);
   const warnings = [...innerWarnings];
   let texts = inner;
-  await eachBlock(blocks.open, overlapping(refs, q.mint, q.maxt), warnings, async ({ block }) => {
+  const overlap = overlapping(refs, q.mint, q.maxt);
+  await eachBlock(blocks.open, overlap, warnings, blocks.unreadable, async ({ block }) => {
     texts = await mergeTexts(texts, await runSliced(ask(block), slicer), q.limit, slicer);
   });
   return { texts, warnings };

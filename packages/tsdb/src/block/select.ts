@@ -26,6 +26,8 @@ export interface Blocks {
   readonly clock: Clock;
   readonly slice_ms: number;
   readonly open: OpenBlocks;
+  /** Hears of blocks that cannot be read. */
+  readonly unreadable: (ref: BlockRef, reason: string) => void;
   /** Symbols of merged selections. */
   space(): SymbolSpace;
 }
@@ -55,7 +57,7 @@ export async function selectWithBlocks(
   /** How many added lists of their own: those of one are in label order as they came. */
   let sources = 0;
   const ages = await agesOf(blocks, refs);
-  await eachBlock(blocks.open, ages.byTime, warnings, async (open, ref) => {
+  await eachBlock(blocks.open, ages.byTime, warnings, blocks.unreadable, async (open, ref) => {
     const before = merge.gather.count;
     await gatherBlock(merge, open, ages.source.get(ref) ?? 0, tests, slicer);
     if (merge.gather.count > before) sources++;
@@ -84,7 +86,8 @@ async function agesOf(
 ): Promise<{ byTime: BlockRef[]; source: ReadonlyMap<BlockRef, number> }> {
   const ages: { ref: BlockRef; age: string }[] = [];
   // What cannot be read is named when it is gathered.
-  await eachBlock(blocks.open, refs, [], async ({ block }, ref) => {
+  const quiet = (): void => undefined;
+  await eachBlock(blocks.open, refs, [], quiet, async ({ block }, ref) => {
     const { sources } = block.meta.compaction;
     ages.push({ ref, age: sources.reduce((a, b) => (a > b ? a : b), '') || ref.ulid });
   });

@@ -20,16 +20,29 @@ export interface ListedBlock {
 export interface AsideBlock {
   readonly dir: string;
   readonly reason: string;
+  /** ms, [mint, maxt); everything when even that cannot be read. */
+  readonly mint: number;
+  readonly maxt: number;
 }
 
 export interface BlockList {
   /** By mint, then ulid. */
   list(): readonly ListedBlock[];
+  /** Those that could not be opened, and those that queries found unreadable since. */
   aside(): readonly AsideBlock[];
+  /** What an answer about [mint, maxt] must say of blocks that are not in it. */
+  warnings(mint: number, maxt: number): string[];
+  /** A query could not read it. */
+  suspect(ulid: string, reason: string): void;
+  /** Looks again at the folder, which another process writes. */
+  rescan(): void;
   /** Blocks that overlap [mint, maxt] (ms, both inclusive). */
   refs(mint: number, maxt: number): BlockRef[];
-  /** Newest end of blocks with in-order data: what lies before it is final. -Infinity: none. */
-  inOrderMaxt(): number;
+  /**
+   * Newest end of blocks with in-order data: what lies before it is final. -Infinity: none. What claims to end after `latest` is not
+   * believed: else the log's samples would look as if they were stored already.
+   */
+  inOrderMaxt(latest?: number): number;
   bytes(): number;
   /** Lists a block that was written, and takes `replaced` off the list in the same step. Null: only takes off. */
   replace(ulid: string | null, replaced: readonly string[]): void;
@@ -52,21 +65,27 @@ export function openBlockList(
 ): BlockList {
   const { files, log } = env;
   const blocks = new Map<string, ListedBlock>();
-  const aside: AsideBlock[] = [];
+  let aside: AsideBlock[] = [];
+  /** Listed ones that queries could not read. */
+  const suspects = new Map<string, AsideBlock>();
   let sorted: ListedBlock[] = [];
   let version = 0;
   let removing: Promise<unknown> = Promise.resolve();
 
   function load(ulid: string): ListedBlock | null {
     const dir = `${path}/${ulid}`;
+    let mint = -Infinity;
+    let maxt = Infinity;
     try {
       const meta = readMeta(files.readFile(`${dir}/meta.json`), `${dir}/meta.json`);
+      mint = meta.minTime;
+      maxt = meta.maxTime;
       checkBlock(files, dir);
       const ref = { dir, ulid, mint: meta.minTime, maxt: meta.maxTime, version: ++version };
       return { meta, dir, ref, sizeBytes: folderBytes(files, dir) };
     } catch (error) {
       if (!(error instanceof StorageError) && !(error instanceof EnvError)) throw error;
-      aside.push({ dir, reason: error.message });
+      aside.push({ dir, reason: error.message, mint, maxt });
       return null;
     }
   }
@@ -111,15 +130,10 @@ export function openBlockList(
     if (block !== null) blocks.set(ulid, block);
   }
   // A crash between publishing a compacted block and removing its parents leaves both.
-  const superseded = new Set<string>();
-  for (const { meta } of blocks.values()) {
-    if (meta.compaction.deletable === true) superseded.add(meta.ulid);
-    for (const parent of meta.compaction.parents ?? []) superseded.add(parent.ulid);
-  }
+  const superseded = supersededBy(blocks.values());
   // What is superseded may be half removed: then it is not worth a word.
-  const wanted = aside.filter(({ dir }) => !superseded.has(dir.slice(path.length + 1)));
-  aside.splice(0, aside.length, ...wanted);
-  for (const { dir, reason } of wanted)
+  aside = aside.filter(({ dir }) => !superseded.has(dir.slice(path.length + 1)));
+  for (const { dir, reason } of aside)
     log.error('a block cannot be read and is left out; the rest serves', { block: dir, reason });
   for (const ulid of superseded) {
     blocks.delete(ulid);
@@ -129,13 +143,46 @@ export function openBlockList(
 
   return {
     list: () => sorted,
-    aside: () => aside,
+    aside: () => [...aside, ...suspects.values()],
+    warnings: (mint, maxt) =>
+      aside
+        .filter((block) => block.mint <= maxt && block.maxt > mint)
+        .map(
+          ({ dir, reason }) =>
+            `block ${dir} cannot be read, what it holds is missing in the answer: ${reason}`,
+        ),
+    suspect(ulid, reason): void {
+      const block = blocks.get(ulid);
+      if (block === undefined || suspects.has(ulid)) return;
+      const { dir, meta } = block;
+      suspects.set(ulid, { dir, reason, mint: meta.minTime, maxt: meta.maxTime });
+      log.error('a query could not read a block; its answer was without it', { block: dir, reason });
+    },
+    rescan(): void {
+      aside = [];
+      const there = new Set(blockFolders(files, path).blocks);
+      for (const ulid of blocks.keys()) if (!there.has(ulid)) blocks.delete(ulid);
+      for (const ulid of there) {
+        const block = load(ulid);
+        if (block === null) blocks.delete(ulid);
+        else blocks.set(ulid, block);
+      }
+      for (const ulid of supersededBy(blocks.values())) blocks.delete(ulid);
+      sort();
+    },
     refs: (mint, maxt) =>
       sorted.filter(({ ref }) => ref.mint <= maxt && ref.maxt > mint).map(({ ref }) => ref),
-    inOrderMaxt(): number {
+    inOrderMaxt(latest = Infinity): number {
       let maxt = -Infinity;
-      for (const { meta } of sorted)
-        if (meta.compaction.hints?.includes(HINT.outOfOrder) !== true) maxt = Math.max(maxt, meta.maxTime);
+      for (const { meta, dir } of sorted) {
+        if (meta.compaction.hints?.includes(HINT.outOfOrder) === true) continue;
+        if (meta.maxTime <= latest) maxt = Math.max(maxt, meta.maxTime);
+        else
+          log.warn('a block says that it ends in the future: samples of its time are taken all the same', {
+            block: dir,
+            maxt: meta.maxTime,
+          });
+      }
       return maxt;
     },
     bytes: () => sorted.reduce((sum, block) => sum + block.sizeBytes, 0),
@@ -151,7 +198,10 @@ export function openBlockList(
           );
         blocks.set(ulid, block);
       }
-      for (const old of replaced) if (blocks.delete(old)) drop(old);
+      for (const old of replaced) {
+        suspects.delete(old);
+        if (blocks.delete(old)) drop(old);
+      }
       sort();
     },
     settled: () => removing,
@@ -162,4 +212,14 @@ export function openBlockList(
       sort();
     },
   };
+}
+
+/** Blocks that others stand for, or that a compaction found empty. */
+function supersededBy(blocks: Iterable<ListedBlock>): Set<string> {
+  const ulids = new Set<string>();
+  for (const { meta } of blocks) {
+    if (meta.compaction.deletable === true) ulids.add(meta.ulid);
+    for (const parent of meta.compaction.parents ?? []) ulids.add(parent.ulid);
+  }
+  return ulids;
 }

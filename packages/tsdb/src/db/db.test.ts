@@ -264,8 +264,14 @@ test('a folder has one owner; a second one may read', async () => {
     /read-only/,
   );
   await expect(world.run(second.cleanTombstones())).rejects.toThrow(/read-only/);
-  await world.run(second.close());
   expect(world.disk.tree()).toEqual(tree);
+  // It follows what the first one writes, cuts and merges.
+  await fill(world, db, START + 3 * RANGE, START + 8 * RANGE);
+  await world.run(db.upkeep());
+  await world.advance(40_000);
+  expect(await readAll(world, second)).toEqual(await readAll(world, db));
+  expect(second.blocks().map(({ meta }) => meta.ulid)).toEqual(db.blocks().map(({ meta }) => meta.ulid));
+  await world.run(second.close());
   await expect(open(world, { path: '/nothing', readOnly: true })).rejects.toThrow(/no such folder/);
   await world.run(db.close());
   await world.run((await open(world)).close());
@@ -290,6 +296,13 @@ test.each(['meta.json', 'index', 'chunks/000001'])(
     expect(metricOf(db, 'munjigi_tsdb_blocks_aside')).toBe(1);
     const [first] = await readAll(world, db);
     expect(first!.t.length).toBeGreaterThan(10);
+    // Each answer that needs it says so; where not even its time is known, every answer.
+    const querier = db.querier();
+    const about = (from: number, to: number): Promise<readonly string[]> =>
+      world.run(querier.select(from, to, NAMED)).then(({ warnings }) => warnings);
+    expect(await about(START, START + 1)).toEqual([expect.stringContaining(ulid) as string]);
+    expect(await about(START + 2.5 * RANGE, START + 3 * RANGE)).toHaveLength(file === 'meta.json' ? 1 : 0);
+    querier.close();
     expect(folders(world)).toContain(ulid);
     await world.run(db.close());
   },
@@ -372,5 +385,37 @@ test('labels of head and blocks are found together', async () => {
     ...labelsFromObject({ __name__: 'old', k: '0' }),
   ]);
   q.close();
+  await world.run(db.close());
+});
+
+test('a block that a query finds unreadable is named in the answer, the log and the metric', async () => {
+  const world = simWorld(16);
+  const db = await aged(world, 3, { maxBlock_ms: RANGE });
+  const { ulid } = db.blocks()[0]!.meta;
+  const index = world.disk.read(`/data/${ulid}/index`)!;
+  world.disk.put(`/data/${ulid}/index`, index.fill(0xff, 8, 60));
+  const querier = withBlocks(world.env, db, { cacheBytes: 1 << 20 }).querier();
+  const { warnings } = await world.run(querier.select(-Infinity, Infinity, NAMED));
+  querier.close();
+  expect(warnings).toEqual([expect.stringContaining(ulid) as string]);
+  expect(metricOf(db, 'munjigi_tsdb_blocks_aside')).toBe(1);
+  expect(
+    world.log.some(({ level, msg }) => level === 'error' && msg.includes('could not read a block')),
+  ).toBe(true);
+  await world.run(db.close());
+});
+
+test('a block that claims to reach far into the future hides nothing of the log', async () => {
+  const world = simWorld(17, { start_ms: START + 4 * RANGE });
+  let db = await aged(world, 4);
+  const all = await readAll(world, db);
+  const { ulid, maxTime } = db.blocks().at(-1)!.meta;
+  world.disk.crash('process');
+  world.restart();
+  const path = `/data/${ulid}/meta.json`;
+  const meta = new TextDecoder().decode(world.disk.read(path)!);
+  world.disk.put(path, new TextEncoder().encode(meta.replace(String(maxTime), String(2 * maxTime))));
+  db = await open(world);
+  expect(await readAll(world, db)).toEqual(all);
   await world.run(db.close());
 });

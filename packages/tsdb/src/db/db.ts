@@ -1,6 +1,6 @@
 // The store on a data folder: the head, the blocks beside it, and what keeps both in order. This file opens and closes; what happens in between by
 // itself is in upkeep.ts, what an operator asks for in admin.ts.
-import { EnvError, type FileLock, type Files } from '@munjigi/env';
+import { EnvError, type FileLock, type Files, type Timer } from '@munjigi/env';
 import {
   StorageError,
   type Appendable,
@@ -69,7 +69,7 @@ export async function openDb(env: DbEnv, options: DbOptions): Promise<Db> {
       whenUnseen: (fn) => (head === null ? fn() : head.whenUnseen(fn)),
       readOnly: o.readOnly,
     });
-    const minValid = blocks.inOrderMaxt();
+    const minValid = blocks.inOrderMaxt(env.clock.now() + o.minBlock_ms);
     head = await openHead(env, {
       ...headSettings(o),
       lock: false,
@@ -87,6 +87,8 @@ function mustExist(files: Files, path: string): void {
     throw new StorageError('ENOENT', `${path}: there is no such folder to read`, false);
 }
 
+const FOLLOW_MS = 15_000;
+
 interface Parts {
   readonly lock: FileLock | null;
   readonly blocks: BlockList;
@@ -94,12 +96,23 @@ interface Parts {
 }
 
 function newDb(env: DbEnv, o: OpenOptions, parts: Parts): Db {
-  const { lock, blocks, head } = parts;
+  const { lock, blocks } = parts;
+  let { head } = parts;
   const counters = newDbCounters(env.clock.monotonic());
   const options = { ...o };
   const compaction = compactionThread(env.workers, o.faults);
   let closed = false;
-  const store: Store = { env, options, head, blocks, compaction, counters, closing: () => closed };
+  const store: Store = {
+    env,
+    options,
+    blocks,
+    compaction,
+    counters,
+    get head() {
+      return head;
+    },
+    closing: () => closed,
+  };
   /** Upkeep and administration, one after the other. */
   let last: Promise<unknown> = Promise.resolve();
   let due = false;
@@ -113,6 +126,28 @@ function newDb(env: DbEnv, o: OpenOptions, parts: Parts): Db {
     return turn;
   }
 
+  /** Takes over what the other process wrote since: the head anew, then the blocks, so that nothing is in neither. */
+  async function follow(): Promise<void> {
+    const began = env.clock.monotonic();
+    try {
+      const next = await openHead(env, { ...headSettings({ ...o, onReplay: () => undefined }), lock: false });
+      const old = head;
+      blocks.rescan();
+      head = next;
+      old.whenUnseen(() => void old.close());
+    } catch (error) {
+      if (!(error instanceof StorageError) && !(error instanceof EnvError)) throw error;
+      env.log.warn(
+        `what was written since cannot be read now, the state of before is served: ${error.message}`,
+        {
+          path: o.path,
+        },
+      );
+    }
+    if (!closed) following = env.clock.after(followAfter(env.clock.monotonic() - began), () => void follow());
+  }
+
+  let following: Timer | null = o.readOnly ? env.clock.after(followAfter(0), () => void follow()) : null;
   const timer = o.readOnly
     ? null
     : env.clock.every(o.interval_ms, () => {
@@ -151,6 +186,7 @@ function newDb(env: DbEnv, o: OpenOptions, parts: Parts): Db {
       if (closed) return;
       closed = true;
       timer?.cancel();
+      following?.cancel();
       compaction.stop();
       try {
         await last;
@@ -167,6 +203,11 @@ function newDb(env: DbEnv, o: OpenOptions, parts: Parts): Db {
       }
     },
   };
+}
+
+/** ms until a read-only store looks again: reading the head may take a twentieth of the time. */
+function followAfter(took_ms: number): number {
+  return Math.max(FOLLOW_MS, 20 * took_ms);
 }
 
 /** A store that can't note its head down (a full disk) still closes: the log has everything. */
@@ -202,15 +243,22 @@ function counted(appender: Appender, counters: DbCounters): Appender {
 
 /** The head's querier; what it answers names the blocks that are there afterwards, and they stay until it is closed. */
 function withBlockRefs(inner: Querier, blocks: BlockList): Querier {
-  const refs = (mint: number, maxt: number): readonly BlockRef[] => blocks.refs(mint, maxt);
+  const named = <T extends { readonly warnings: readonly string[] }>(
+    answer: T,
+    mint: number,
+    maxt: number,
+  ): T & { readonly blocks: readonly BlockRef[] } => {
+    const missing = blocks.warnings(mint, maxt);
+    const warnings = missing.length === 0 ? answer.warnings : [...answer.warnings, ...missing];
+    return { ...answer, warnings, blocks: blocks.refs(mint, maxt) };
+  };
   return {
     // The list is taken after the capture: a block appears before the head lets go of its samples, so nothing is missed.
-    select: async (mint, maxt, matchers, hints) => ({
-      ...(await inner.select(mint, maxt, matchers, hints)),
-      blocks: refs(mint, maxt),
-    }),
-    labelNames: async (q) => ({ ...(await inner.labelNames(q)), blocks: refs(q.mint, q.maxt) }),
-    labelValues: async (name, q) => ({ ...(await inner.labelValues(name, q)), blocks: refs(q.mint, q.maxt) }),
+    select: async (mint, maxt, matchers, hints) =>
+      named(await inner.select(mint, maxt, matchers, hints), mint, maxt),
+    labelNames: async (q) => named(await inner.labelNames(q), q.mint, q.maxt),
+    labelValues: async (name, q) => named(await inner.labelValues(name, q), q.mint, q.maxt),
+    unreadable: ({ ulid }, reason) => blocks.suspect(ulid, reason),
     exemplars: (mint, maxt, matchers) => inner.exemplars(mint, maxt, matchers),
     metadata: (metric) => inner.metadata(metric),
     close: () => inner.close(),

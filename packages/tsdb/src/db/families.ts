@@ -12,7 +12,6 @@ export interface DbCounters {
   timeRetentions: number;
   sizeRetentions: number;
   tombstoneCleanups: number;
-  snapshots: number;
   /** Monotonic ms of the last one. */
   snapshotAt_ms: number;
   /** By step of the upkeep. */
@@ -32,7 +31,6 @@ export function newDbCounters(now_ms: number): DbCounters {
     timeRetentions: 0,
     sizeRetentions: 0,
     tombstoneCleanups: 0,
-    snapshots: 0,
     snapshotAt_ms: now_ms,
     failures: new Map(),
     diskFull: false,
@@ -74,7 +72,6 @@ export function dbFamilies(c: DbCounters, blocks: BlockList, retention_bytes: nu
       c.tombstoneCleanups,
       'Clean-ups of deleted samples.',
     ],
-    ['munjigi_tsdb_head_snapshots_total', 'counter', c.snapshots, 'Memory snapshots written.'],
     [
       'munjigi_tsdb_disk_full',
       'gauge',

@@ -47,7 +47,7 @@ export interface DbOptions extends DbSettings {
   readonly snapshotInterval_ms?: number;
   /** A shipper's list of the blocks it has uploaded: others are not merged. */
   readonly delayCompactFile?: string | null;
-  /** Serves what another process writes: takes no lock, changes nothing, sees what was there when it was opened. */
+  /** Serves what another process writes: takes no lock, changes nothing, looks for what is new every 15 s. */
   readonly readOnly?: boolean;
   /** Between two looks whether there is something to do. Default: 1 min. */
   readonly interval_ms?: number;

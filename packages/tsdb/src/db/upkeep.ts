@@ -301,7 +301,6 @@ export async function writeHeadSnapshot(s: Store): Promise<void> {
   if (captured === null) return;
   try {
     await s.compaction.jobs().snapshotHead({ path: s.options.path, data: captured.data }, captured.transfer);
-    s.counters.snapshots++;
   } finally {
     captured.close();
   }
