@@ -419,3 +419,11 @@ test('a block that claims to reach far into the future hides nothing of the log'
   expect(await readAll(world, db)).toEqual(all);
   await world.run(db.close());
 });
+
+test('an empty folder with the name of a block is nothing to speak of', async () => {
+  const world = simWorld(18);
+  world.env.files.makeDir('/data/01HF7YAT0209Q84TAYV93QXBKW');
+  const db = await open(world);
+  expect([db.aside(), folders(world)]).toEqual([[], []]);
+  await world.run(db.close());
+});

@@ -16,7 +16,8 @@ export function blockFolders(files: Files, path: string): BlockFolders {
   const leftovers: string[] = [];
   for (const { name, kind } of files.list(path)) {
     if (kind !== 'dir') continue;
-    if (ULID.test(name)) blocks.push(name);
+    // An empty one is what a crash left of a removal.
+    if (ULID.test(name)) (files.list(`${path}/${name}`).length > 0 ? blocks : leftovers).push(name);
     else if (LEFTOVER.test(name)) leftovers.push(name);
   }
   return { blocks: blocks.sort(), leftovers };
