@@ -413,7 +413,7 @@ test('a block that claims to reach far into the future hides nothing of the log'
   world.disk.crash('process');
   world.restart();
   const path = `/data/${ulid}/meta.json`;
-  const meta = new TextDecoder().decode(world.disk.read(path)!);
+  const meta = new TextDecoder().decode(world.disk.read(path));
   world.disk.put(path, new TextEncoder().encode(meta.replace(String(maxTime), String(2 * maxTime))));
   db = await open(world);
   expect(await readAll(world, db)).toEqual(all);
