@@ -1,6 +1,6 @@
 // The commands. `main` parses arguments and returns the exit code: 0 well, 1 failure, 2 wrong usage or configuration.
 import { Command, CommanderError } from 'commander';
-import { stderr, stdout } from '@munjigi/env/node';
+import { OutputError, stderr, stdout } from '@munjigi/env/node';
 import { check, type CheckOptions } from './commands/check.ts';
 import { promqlQuery, type QueryOptions } from './commands/promql-query.ts';
 import { registerTsdb } from './commands/tsdb/register.ts';
@@ -77,11 +77,19 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
+    if (error instanceof OutputError) return outputEnded(error);
     if (!(error instanceof CommanderError)) throw error;
     // Help and version are no failure; everything else is wrong usage, already explained.
     return error.exitCode === 0 || error.code === 'commander.help' ? (args.length === 0 ? 2 : 0) : 2;
   }
   return code;
+}
+
+/** A reader that has enough (`head`) is no failure. */
+function outputEnded({ code, message }: OutputError): number {
+  if (code === 'EPIPE') return 0;
+  stderr.write(`munjigi: ${message}\n`);
+  return 1;
 }
 
 function example(...lines: readonly string[]): string {

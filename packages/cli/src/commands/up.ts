@@ -1,6 +1,6 @@
 // `munjigi up`: runs everything until a signal, then drains. Without --config it is the quickstart.
 import type { Env, Worker } from '@munjigi/env';
-import { exit, nodeEnv, onSignals, stderr, stdout } from '@munjigi/env/node';
+import { announce, exit, nodeEnv, onSignals, stderr } from '@munjigi/env/node';
 import { hasErrors, printProblem } from '@munjigi/model';
 import { CONSOLE_DIR, QUICKSTART_CONFIG, QUICKSTART_SERVICES, readMunjigiConfig } from '../read-config.ts';
 import { serve, StartError, type Running } from '../serve.ts';
@@ -52,14 +52,14 @@ export async function up(options: UpOptions): Promise<number> {
     return exit(1);
   }
   services?.post('go');
-  stdout.write(greeting(running, quickstart));
+  say(env, greeting(running, quickstart));
   const live = running;
   stop.onReload(() => void live.reload('SIGHUP'));
 
   const why = await Promise.race([stop.stopped, live.broken]);
   const broken = why !== null;
   if (broken) env.log.error('stopping', { reason: why });
-  else stdout.write('stopping: finishing requests in flight\n');
+  else say(env, 'stopping: finishing requests in flight\n');
   const limit = env.clock.sleep(STOP_LIMIT_MS).then(() => 'late' as const);
   const closed = (async () => {
     services?.post('stop');
@@ -71,6 +71,12 @@ export async function up(options: UpOptions): Promise<number> {
   if (how !== 'closed') stderr.write('munjigi up: not everything was finished in time\n');
   // Not by return: a timer or a socket that nobody needs any more would keep the process alive.
   return exit(broken || how !== 'closed' ? 1 : 0);
+}
+
+/** A server that nobody listens to goes on, and stops in order. */
+function say(env: Env, text: string): void {
+  const code = announce(text);
+  if (code !== null && code !== 'EPIPE') env.log.warn('standard output cannot be written', { code });
 }
 
 async function startServices(env: Env, traffic: boolean): Promise<Worker> {

@@ -34,18 +34,23 @@ export function writeStderr(line: string): void {
   writeWholly(2, `${line}\n`);
 }
 
-/** Writes text to a descriptor that may be a full pipe in non-blocking mode. */
-export function writeWholly(fd: number, text: string | Uint8Array): void {
+/** Writes text to a descriptor that may be a full pipe in non-blocking mode. null: all of it is written; else why not. */
+export function writeWholly(
+  fd: number,
+  text: string | Uint8Array,
+  fullPipeTries: number = FULL_PIPE_TRIES,
+): NodeJS.ErrnoException | null {
   let bytes = typeof text === 'string' ? Buffer.from(text) : text;
-  for (let tries = 0; bytes.length > 0 && tries < FULL_PIPE_TRIES;) {
+  for (let tries = 0; bytes.length > 0;) {
     try {
       bytes = bytes.subarray(writeSync(fd, bytes));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
-      tries++;
+      const why = error as NodeJS.ErrnoException;
+      if (why.code !== 'EAGAIN' || ++tries >= fullPipeTries) return why;
       Atomics.wait(PAUSE, 0, 0, 1);
     }
   }
+  return null;
 }
 
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));

@@ -34,19 +34,46 @@ export function environment(): Readonly<Record<string, string | undefined>> {
 }
 
 export interface Output {
-  /** Synchronous: nothing is lost by an `exit` that follows. */
+  /** Synchronous: nothing is lost by an `exit` that follows. Standard output throws OutputError, standard error leaves out what it can't write. */
   write(text: string | Uint8Array): void;
   readonly isTTY: boolean;
   /** Width of the terminal in characters; 80 when there is none. */
   readonly columns: number;
 }
 
-export const stdout: Output = output(1, () => process.stdout);
-export const stderr: Output = output(2, () => process.stderr);
+/** Standard output takes no more. `code` is the system's; EPIPE: its reader is gone. */
+export class OutputError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
 
-function output(fd: number, stream: () => NodeJS.WriteStream): Output {
+// A reader that is slow is waited for: what a command prints is what it was asked for.
+export const stdout: Output = output(
+  1,
+  () => process.stdout,
+  (text) => {
+    const why = writeWholly(1, text, Infinity);
+    if (why !== null) throw new OutputError(why.code ?? '', `standard output: ${why.message}`);
+  },
+);
+export const stderr: Output = output(
+  2,
+  () => process.stderr,
+  (text) => void writeWholly(2, text),
+);
+
+/** For what runs on whether or not somebody reads: writes to standard output without waiting long. null: written; else the system's code. */
+export function announce(text: string): string | null {
+  const why = writeWholly(1, text);
+  return why === null ? null : (why.code ?? '');
+}
+
+function output(fd: number, stream: () => NodeJS.WriteStream, write: Output['write']): Output {
   return {
-    write: (text) => writeWholly(fd, text),
+    write,
     get isTTY(): boolean {
       return isatty(fd);
     },

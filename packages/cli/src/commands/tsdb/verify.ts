@@ -96,12 +96,15 @@ export async function repair(
     }
     let failed = 0;
     for (const { what, apply } of steps) {
+      let done: string;
       try {
-        stdout.write(`done: ${await apply()}\n`);
+        done = await apply();
       } catch (error) {
         failed++;
         stderr.write(`failed: ${what}: ${(error as Error).message}\n`);
+        continue;
       }
+      stdout.write(`done: ${done}\n`);
     }
     stdout.write(`what was replaced lies in ${aside}\n`);
     return failed > 0 ? 1 : 0;
