@@ -1,5 +1,6 @@
 // Start: the newest memory snapshot. It names series and brings their open chunks, so that the log is read from its position only. One that is
 // damaged, or that the log does not reach any more, is no loss: then all of the log is read.
+import type { Files } from '@munjigi/env';
 import { KIND, StorageError, type Problem } from '@munjigi/model';
 import { showSeries, widen } from './appender.ts';
 import { addChunk, kindOf, linkChunk } from './chunk-table.ts';
@@ -7,7 +8,7 @@ import { hashHistogram } from './histogram-hash.ts';
 import { MAX_CHUNK_SPAN_MS } from './load-chunks.ts';
 import type { ReplaySink } from './replay-sink.ts';
 import { startTimes } from './series.ts';
-import { METADATA_FOLDER } from './snapshot-write.ts';
+import { CHUNK_FILES, METADATA_FOLDER, parseChunkFiles } from './snapshot-write.ts';
 import { newSlicer } from './slicer.ts';
 import type { HeadState, LogPosition } from './state.ts';
 import { HistogramEncoder } from '../chunk/histogram-encode.ts';
@@ -15,6 +16,7 @@ import { MAX_SLOT_UNITS, SMALL_SLOT_UNITS, UNIT_BYTES, byteOf, pageOf, unitsFor 
 import { resumeXor } from '../chunk/xor-encode.ts';
 import { XOR2_SAMPLE_MAX_BYTES, resumeXor2 } from '../chunk/xor2-encode.ts';
 import { ENCODING } from '@munjigi/model';
+import { headChunkFile } from '../wal/head-chunks.ts';
 import { newWalReader } from '../wal/reader.ts';
 import { readRecord } from '../wal/record.ts';
 import type { ReplayEnv } from '../wal/replay.ts';
@@ -33,7 +35,7 @@ const REFERENCES_LEFT_OUT = 1_000_000;
 export async function loadSnapshot(
   env: ReplayEnv,
   state: HeadState,
-  o: { readonly path: string; readonly readOnly: boolean },
+  o: { readonly path: string; readonly chunksDir: string; readonly readOnly: boolean },
   sink: ReplaySink,
   problems: Problem[],
 ): Promise<LogPosition | null> {
@@ -43,10 +45,13 @@ export async function loadSnapshot(
   if (!o.readOnly) for (const name of leftovers) files.removeTree(`${o.path}/${name}`);
   const newest = snapshots[0];
   if (newest === undefined) return null;
-  if (!reaches(env, o.path, newest)) {
-    problems.push(problem(o.path, newest, 'the log does not reach its position', o.readOnly));
-    // Once the log has grown beyond the position it would seem to be right.
-    if (!o.readOnly) for (const { name } of snapshots) files.removeTree(`${o.path}/${name}`);
+  const gone = reaches(env, o.path, newest)
+    ? chunksGone(files, o, newest, state.minValid)
+    : 'the log does not reach its position';
+  if (gone !== '') {
+    problems.push(problem(o.path, newest, gone, o.readOnly));
+    // Once the log has grown beyond the position, or a file has the number again, it would seem to be right.
+    if (!o.readOnly) await removeSnapshots(files, o.path);
     return null;
   }
   const wrong = await read(env, state, `${o.path}/${newest.name}`, sink);
@@ -65,6 +70,32 @@ function reaches(env: ReplayEnv, path: string, s: SnapshotName): boolean {
   if (checkpoint >= s.segment) return true;
   if (!segments.includes(s.segment)) return false;
   return (env.files.stat(`${dir}/${segmentName(s.segment)}`)?.size ?? 0) >= s.offset;
+}
+
+/** Removes all of them, for good when it resolves. */
+export async function removeSnapshots(files: Files, path: string): Promise<void> {
+  const { snapshots } = listSnapshots(files, path);
+  for (const { name } of snapshots) files.removeTree(`${path}/${name}`);
+  if (snapshots.length > 0) await files.syncDir(path);
+}
+
+/** Which of the closed chunks it relies on are gone, ''. Those before `minValid` are in blocks. A damaged note is found with all else. */
+function chunksGone(
+  files: Files,
+  o: { readonly path: string; readonly chunksDir: string },
+  s: SnapshotName,
+  minValid: number,
+): string {
+  const note = `${o.path}/${s.name}/${METADATA_FOLDER}/${CHUNK_FILES}`;
+  if (files.stat(note) === null) return '';
+  for (const { file, bytes, maxt } of parseChunkFiles(files.readFile(note)) ?? []) {
+    if (maxt < minValid) continue;
+    const where = headChunkFile(o.chunksDir, file);
+    const found = files.stat(where);
+    if (found === null) return `${where} with chunks of it is missing`;
+    if (found.size < bytes) return `${where} with chunks of it ends at byte ${found.size}, not ${bytes}`;
+  }
+  return '';
 }
 
 function problem(path: string, s: SnapshotName, reason: string, kept: boolean): Problem {
@@ -112,6 +143,9 @@ async function readMetadata(
     state.lastWalRef += REFERENCES_LEFT_OUT;
     return '';
   }
+  const note = `${dir}/${CHUNK_FILES}`;
+  if (env.files.stat(note) !== null && parseChunkFiles(env.files.readFile(note)) === null)
+    return `${note}: its checksum is wrong`;
   const slicer = newSlicer(env.clock, state.slice_ms === 0 ? 5 : state.slice_ms);
   const reader = newWalReader(env, dir, listSegments(env.files, dir));
   try {

@@ -7,16 +7,19 @@ import {
   LOW,
   StorageError,
   SYMBOLS_PER_INDEX_PAGE,
+  decodeUtf8,
+  encodeUtf8,
   newColumn,
   type SymbolPages,
 } from '@munjigi/model';
-import type { SnapshotData } from './snapshot.ts';
+import type { ChunkFileNeed, SnapshotData } from './snapshot.ts';
 import type { PlantedFaults } from '../faults.ts';
 import { clearColumn } from '../chunk/column.ts';
 import { decodeHistogram } from '../chunk/histogram-decode.ts';
 import { decodeXor } from '../chunk/xor-decode.ts';
 import { decodeXor2 } from '../chunk/xor2-decode.ts';
 import { newByteWriter, type ByteWriter } from '../wal/bytes.ts';
+import { crc32c } from '../wal/crc32c.ts';
 import type { WalCompression } from '../wal/compress.ts';
 import { RECORD, beginRecord, putExemplars, putMetadata, type LabelTexts } from '../wal/record.ts';
 import {
@@ -31,6 +34,8 @@ import { newWalWriter, type WalWriter } from '../wal/writer.ts';
 
 /** The folder in a snapshot that holds metadata, as records of the log. */
 export const METADATA_FOLDER = 'metadata';
+/** The file in that folder that names the files of chunks_head that the snapshot relies on. */
+export const CHUNK_FILES = 'chunk_files';
 
 const SEGMENT_BYTES: number = 128 * 1024 * 1024;
 const FLUSH_BYTES: number = 1024 * 1024;
@@ -65,6 +70,7 @@ export async function writeSnapshot(
     files.makeDir(`${temporary}/${METADATA_FOLDER}`);
     let bytes = await writeLog(env, o, temporary, writeSeries);
     bytes += await writeLog(env, o, `${temporary}/${METADATA_FOLDER}`, writeMetadata);
+    bytes += await writeChunkFiles(files, `${temporary}/${METADATA_FOLDER}`, o.data.chunkFiles);
     await files.syncDir(temporary);
     files.removeTree(dir);
     files.rename(temporary, dir);
@@ -80,6 +86,44 @@ export async function writeSnapshot(
       error.code === 'ENOSPC',
     );
   }
+}
+
+async function writeChunkFiles(files: Files, dir: string, needs: readonly ChunkFileNeed[]): Promise<number> {
+  const lines = needs.map(({ file, bytes, maxt }) => `${file} ${bytes} ${maxt}\n`).join('');
+  const all = new Uint8Array(lines.length + SUM_LINE_BYTES);
+  const end = encodeUtf8(lines, all, 0);
+  encodeUtf8(`${sumOf(all.subarray(0, end))}\n`, all, end);
+  const file = files.open(`${dir}/${CHUNK_FILES}`, 'create');
+  try {
+    file.write(all, 0, all.length, 0);
+    await file.sync();
+  } finally {
+    file.close();
+  }
+  await files.syncDir(dir);
+  return all.length;
+}
+
+/** null: the bytes are damaged. */
+export function parseChunkFiles(bytes: Uint8Array): ChunkFileNeed[] | null {
+  const sumAt = bytes.length - SUM_LINE_BYTES;
+  if (sumAt < 0) return null;
+  const lines = bytes.subarray(0, sumAt);
+  if (decodeUtf8(bytes, sumAt, bytes.length) !== `${sumOf(lines)}\n`) return null;
+  const needs: ChunkFileNeed[] = [];
+  for (const line of decodeUtf8(lines, 0, sumAt).split('\n').slice(0, -1)) {
+    const [file, size, maxt, ...more] = line.split(' ').map(Number);
+    if (more.length > 0 || ![file, size, maxt].every(Number.isSafeInteger)) return null;
+    needs.push({ file: file!, bytes: size!, maxt: maxt! });
+  }
+  return needs;
+}
+
+/** 8 hexadecimal digits and the end of the line. */
+const SUM_LINE_BYTES = 9;
+
+function sumOf(b: Uint8Array): string {
+  return crc32c(b, 0, b.length).toString(16).padStart(8, '0');
 }
 
 function removeQuietly(files: Files, dir: string): void {

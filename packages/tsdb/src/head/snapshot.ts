@@ -2,13 +2,21 @@
 // as columns here; another thread makes the files of it (snapshot-write.ts).
 import type { MetricMetadata, SymbolPages } from '@munjigi/model';
 import { flushClosed } from './chunk-files.ts';
-import { LIVE, LOGGED } from './series.ts';
+import { IN_MEMORY } from './chunk-table.ts';
+import { LIVE, LOGGED, NO_CHUNK } from './series.ts';
 import { newSlicer } from './slicer.ts';
 import type { HeadState, LogPosition } from './state.ts';
 import { NO_SLOT, byteOf, pageOf } from '../chunk/slots.ts';
-import type { HeadChunkWriter } from '../wal/head-chunks.ts';
+import { SUM_BYTES, type HeadChunkWriter } from '../wal/head-chunks.ts';
 import type { WalLog } from '../wal/log.ts';
 import type { LoggedExemplar } from '../wal/record.ts';
+
+/** A file of chunks_head that a snapshot relies on: it has at least so many bytes, and the newest sample in them. */
+export interface ChunkFileNeed {
+  readonly file: number;
+  readonly bytes: number;
+  readonly maxt: number;
+}
 
 /** Plain data. Series i has labels labelSymbols[labelFirst[i]..labelFirst[i + 1]) and, when samples[i] > 0, an open chunk. */
 export interface SnapshotData {
@@ -42,6 +50,8 @@ export interface SnapshotData {
     readonly maxt: Float64Array;
   };
   readonly exemplars: readonly LoggedExemplar[];
+  /** Where the in-order closed chunks lie, ascending. */
+  readonly chunkFiles: readonly ChunkFileNeed[];
 }
 
 export interface HeadSnapshot {
@@ -120,6 +130,7 @@ async function capture(state: HeadState, position: LogPosition): Promise<Snapsho
   let copiedBytes = 0;
   const metadataOf = new Map<number, number>();
   const metadataList: MetricMetadata[] = [];
+  const needs = new Map<number, { file: number; bytes: number; maxt: number }>();
   let i = 0;
   for (let row = 1; row < most; row++) {
     if (slicer.due()) await slicer.rest();
@@ -140,6 +151,7 @@ async function capture(state: HeadState, position: LogPosition): Promise<Snapsho
       }
       out.metadata[i] = index;
     }
+    noteFiles(state, s.newest[row]!, needs);
     const slot = s.openSlot[row]!;
     if (slot !== NO_SLOT) {
       const encoder = state.histograms.get(row);
@@ -176,7 +188,29 @@ async function capture(state: HeadState, position: LogPosition): Promise<Snapsho
     metadataList,
     tombstones: tombstonesOf(state),
     exemplars: exemplarsOf(state),
+    chunkFiles: [...needs.values()].sort((a, b) => a.file - b.file),
   };
+}
+
+/** Widens what is needed of the files by a chain of closed chunks. */
+function noteFiles(
+  { chunks: t }: HeadState,
+  newest: number,
+  needs: Map<number, { file: number; bytes: number; maxt: number }>,
+): void {
+  for (let chunk = newest; chunk !== NO_CHUNK; chunk = t.previous[chunk]!) {
+    const file = t.file[chunk]!;
+    if (file === IN_MEMORY) continue;
+    const end = t.place[chunk]! + t.bytes[chunk]! + SUM_BYTES;
+    const maxt = t.maxt[chunk]!;
+    const need = needs.get(file);
+    if (need === undefined) {
+      needs.set(file, { file, bytes: end, maxt });
+      continue;
+    }
+    if (end > need.bytes) need.bytes = end;
+    if (maxt > need.maxt) need.maxt = maxt;
+  }
 }
 
 function tombstonesOf(state: HeadState): SnapshotData['tombstones'] {

@@ -269,6 +269,47 @@ test.each<[string, (world: SimWorld, dir: string) => void]>([
   expect(await readAll(head)).toEqual(what === 'damaged' ? { '__name__=m': ['1 1', '2 2'] } : {});
 });
 
+test.each<[string, (world: SimWorld, file: string) => void]>([
+  ['missing', (world, file) => world.env.files.remove(file)],
+  ['short', (world, file) => world.disk.put(file, world.disk.read(file)!.slice(0, 8))],
+])('a file of chunks that is %s beside a snapshot: its samples come from the log', async (_, damage) => {
+  const world = simWorld(1);
+  let head = await open(world);
+  await world.run(put(head, M, every(0, 2 * HOUR, 15_000)));
+  const captured = (await world.run(head.captureSnapshot()))!;
+  const { dir } = await world.run(writeSnapshot(world.env, '/data', { data: captured.data }));
+  captured.close();
+  expect(captured.data.chunkFiles).toMatchObject([{ file: 1 }]);
+  const wanted = await readAll(head, world.env.files);
+  world.disk.crash('process');
+  world.restart();
+  damage(world, '/data/chunks_head/000001');
+  head = await open(world);
+  expect(await readAll(head, world.env.files)).toEqual(wanted);
+  const { snapshot, problems } = head.walReplay();
+  expect(snapshot).toBeNull();
+  expect(problems.map((p) => p.message).join()).toMatch(/chunks_head\/000001 with chunks of it/);
+  // Another file may get the number before the chunks are in it.
+  expect(world.env.files.stat(dir)).toBeNull();
+  head = await restart(world);
+  expect(head.walReplay().problems).toEqual([]);
+  expect(await readAll(head, world.env.files)).toEqual(wanted);
+});
+
+test('a file of chunks that blocks hold may go beside a snapshot', async () => {
+  const world = simWorld(1);
+  let head = await open(world);
+  await world.run(put(head, M, every(0, 2 * HOUR, 15_000)));
+  const captured = (await world.run(head.captureSnapshot()))!;
+  await world.run(writeSnapshot(world.env, '/data', { data: captured.data }));
+  captured.close();
+  world.disk.crash('process');
+  world.restart();
+  world.env.files.remove('/data/chunks_head/000001');
+  head = await open(world, { minValid: 2 * HOUR });
+  expect(head.walReplay()).toMatchObject({ snapshot: captured.data.position, problems: [] });
+});
+
 test('a chunk that spans an age is taken for damaged, though its checksum is right', async () => {
   const world = simWorld(1);
   let head = await open(world);

@@ -1,7 +1,7 @@
 // Every byte of the write-ahead logs (sums, records, references) and of the head's chunk files.
 import type { Codec, Files } from '@munjigi/env';
 import { newColumn, type Column } from '@munjigi/model';
-import { METADATA_FOLDER } from '../head/snapshot-write.ts';
+import { CHUNK_FILES, METADATA_FOLDER, parseChunkFiles } from '../head/snapshot-write.ts';
 import { headChunkFile } from '../wal/head-chunks.ts';
 import { scanHeadChunks, type HeadChunk } from '../wal/head-chunk-scan.ts';
 import { newWalReader, type WalCorruption } from '../wal/reader.ts';
@@ -160,6 +160,9 @@ export function verifySnapshots(
       if (corruption !== null)
         r.damage(`${dir}/${segmentName(corruption.segment)}`, corruption.offset, corruption.reason);
     }
+    const note = `${path}/${name}/${METADATA_FOLDER}/${CHUNK_FILES}`;
+    if (env.files.stat(note) !== null && parseChunkFiles(env.files.readFile(note)) === null)
+      r.damage(note, -1, 'its checksum is wrong');
     if (r.damages() > before) damaged.push(`${path}/${name}`);
   }
   return damaged;
