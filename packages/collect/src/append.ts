@@ -83,9 +83,32 @@ export interface Scraped {
   readonly scraped: number;
   readonly added: number;
   readonly seriesAdded: number;
+  /** Samples and series of the page that were not taken. */
+  readonly dropped: Dropped;
 }
 
-const NOTHING: Scraped = { error: '', scraped: 0, added: 0, seriesAdded: 0 };
+/** How many, by kind. */
+export interface Dropped {
+  readonly outOfOrder: number;
+  readonly tooOld: number;
+  readonly tooFarAhead: number;
+  readonly duplicate: number;
+  /** New series that the storage refused: it has as many as it may. */
+  readonly overLimit: number;
+  /** New series that the storage refused for their labels. */
+  readonly badLabels: number;
+}
+
+const NONE_DROPPED: Dropped = {
+  outOfOrder: 0,
+  tooOld: 0,
+  tooFarAhead: 0,
+  duplicate: 0,
+  overLimit: 0,
+  badLabels: 0,
+};
+
+const NOTHING: Scraped = { error: '', scraped: 0, added: 0, seriesAdded: 0, dropped: NONE_DROPPED };
 
 export interface AppendSettings {
   readonly job: ScrapeConfig;
@@ -114,6 +137,8 @@ export class TargetWriter {
   #settings: AppendSettings;
   #reportRefs = new Float64Array(REPORT.length + EXTRA_REPORT.length);
   #metadataVersion = 0;
+  /** Samples of the page that lie too far in the future. */
+  #tooFarAhead = 0;
   /** What its cap left out. */
   readonly refusals: Refusals = new Refusals();
   /** References that were live when settings changed: those that the next page does not write any more become stale. */
@@ -153,8 +178,8 @@ export class TargetWriter {
     // The storage has given up references (a target that was away for long): all are asked for again. What was taken is taken twice.
     this.#parser.slots.fill(0);
     this.#reportRefs.fill(0);
-    await this.#attempt(page, () => report(first.scraped));
-    return first.scraped;
+    const second = await this.#attempt(page, () => report(first.scraped));
+    return { ...first.scraped, dropped: second.scraped.dropped };
   }
 
   async #attempt(
@@ -163,6 +188,7 @@ export class TargetWriter {
   ): Promise<{ scraped: Scraped; again: boolean }> {
     const rows = this.#rows;
     rows.n = 0;
+    this.#tooFarAhead = 0;
     let appender = this.#storage.appender();
     let scraped: Scraped = { ...NOTHING, error: page.failure };
     if (page.failure === '') {
@@ -178,8 +204,15 @@ export class TargetWriter {
     else this.#allStale(page.t_ms);
     this.#report(appender, report(scraped), page.t_ms);
     appender.floats(rows.refs, rows.t, rows.v, null, rows.n);
-    const { faults } = await this.#commit(appender);
-    return { scraped, again: faults.length > 0 && this.#count(faults, samples) };
+    const { faults, refused } = await this.#commit(appender);
+    const dropped = {
+      ...NONE_DROPPED,
+      tooFarAhead: this.#tooFarAhead,
+      overLimit: refused[FAULT.limit] ?? 0,
+      badLabels: refused[FAULT.bad_labels] ?? 0,
+    };
+    const again = faults.length > 0 && this.#count(faults, samples, dropped);
+    return { scraped: { ...scraped, dropped }, again };
   }
 
   /** Ends all series of the target, its own too. */
@@ -222,7 +255,7 @@ export class TargetWriter {
     if (limit > 0 && added > limit) {
       this.#counters.sampleLimit.with().add();
       this.#forget(fresh);
-      return { error: 'sample limit exceeded', scraped: total, added, seriesAdded: 0 };
+      return { ...NOTHING, error: 'sample limit exceeded', scraped: total, added };
     }
     this.#fill(t_ms, now_ms);
     this.#describe(appender, fresh);
@@ -232,7 +265,7 @@ export class TargetWriter {
       const t = this.#timeOf(sample, t_ms);
       if (ref > 0) appender.exemplar(ref, exemplar.t_ms === 0 ? { ...exemplar, t_ms: t } : exemplar);
     }
-    return { error: '', scraped: total, added, seriesAdded: fresh.length };
+    return { ...NOTHING, scraped: total, added, seriesAdded: fresh.length };
   }
 
   /** Finds references of series that have none yet; the entries that got one, or what is wrong with the page. */
@@ -404,6 +437,7 @@ export class TargetWriter {
         if (!track) mark = 0;
         if (at > latest) {
           this.#counters.outOfBounds.with().add();
+          this.#tooFarAhead++;
           continue;
         }
       }
@@ -479,7 +513,7 @@ export class TargetWriter {
   }
 
   /** Counts the samples that were not taken; true: because the storage has given up their references. */
-  #count(faults: Uint8Array, samples: number): boolean {
+  #count(faults: Uint8Array, samples: number, dropped: { -readonly [K in keyof Dropped]: number }): boolean {
     const counters = this.#counters;
     let again = false;
     for (let row = 0; row < faults.length; row++) {
@@ -487,10 +521,13 @@ export class TargetWriter {
       if (fault === FAULT.stale_ref) again = true;
       // Markers come behind the samples; one that is late is not worth a word.
       else if (row >= samples) continue;
-      else if (fault === FAULT.duplicate) counters.duplicate.with().add();
-      else if (fault === FAULT.out_of_order) counters.outOfOrder.with().add();
-      else if (fault === FAULT.too_old) counters.outOfBounds.with().add();
+      else if (fault === FAULT.duplicate) dropped.duplicate++;
+      else if (fault === FAULT.out_of_order) dropped.outOfOrder++;
+      else if (fault === FAULT.too_old) dropped.tooOld++;
     }
+    counters.duplicate.with().add(dropped.duplicate);
+    counters.outOfOrder.with().add(dropped.outOfOrder);
+    counters.outOfBounds.with().add(dropped.tooOld);
     return again;
   }
 }

@@ -665,6 +665,28 @@ test('after a restart a cap lets all go on that the storage knows, in whatever o
   expect(await b.interval()).toEqual([`b{${T}} 2`, `a{${T}} 2`]);
 });
 
+test('what the storage does not take is logged by kind with its number, at most once a minute', async () => {
+  const b = await started('', 'a 1\nb 1\nc 1 1\n');
+  await b.interval();
+  const lines = (): unknown[] =>
+    b.world.log.flatMap(({ msg, fields }) =>
+      /were (?:dropped|refused)/.test(msg) ? [[msg.split(': ')[1], fields['dropped'], fields['url']]] : [],
+    );
+  b.storage.maxSeries = 8;
+  b.page('a 1 -600000\nb 1 9000000000000\nc 2 1\nd 1\ne 1\nf 1\n');
+  for (let i = 0; i < 5; i++) await b.interval();
+  const url = 'http://t:1/metrics';
+  const once = [
+    ['out of order', 1, url],
+    ['too far in the future', 1, url],
+    ['same timestamp, different value', 1, url],
+    ['the store has max_series, known ones go on', 3, url],
+  ];
+  expect(lines()).toEqual(once);
+  for (let i = 0; i < 3; i++) await b.interval();
+  expect(lines()).toEqual([...once, ...once]);
+});
+
 test('names of series that the storage refuses are shown', async () => {
   const b = await started('', 'a 1\n');
   await b.interval();

@@ -2,7 +2,7 @@
 import type { Env, Timer } from '@munjigi/env';
 import { ScrapeParser } from '@munjigi/exposition';
 import { printDuration, StorageError, type Appendable, type Relabeler } from '@munjigi/model';
-import { TargetWriter, type Report, type Rows, type Scraped } from './append.ts';
+import { TargetWriter, type Dropped, type Report, type Rows, type Scraped } from './append.ts';
 import type { ScrapeConfig } from './configuration/scrape.ts';
 import type { Counters } from './counters.ts';
 import type { Refusals } from './refusals.ts';
@@ -26,6 +26,17 @@ export interface LoopTools {
 
 /** A scrape that is at most this late (and at most 1% of the interval) has the time it was due: regular times compress better. */
 const TOLERANCE_MS = 10;
+/** What is logged of samples and series that were not taken. */
+const DROPPED: Readonly<Record<keyof Dropped, string>> = {
+  outOfOrder: 'samples of a scrape were dropped: out of order',
+  tooOld: 'samples of a scrape were dropped: too old, before what the store still takes',
+  tooFarAhead: 'samples of a scrape were dropped: too far in the future',
+  duplicate: 'samples of a scrape were dropped: same timestamp, different value',
+  overLimit: 'new series of a scrape were refused: the store has max_series, known ones go on',
+  badLabels: 'new series of a scrape were refused: the store does not take their labels',
+};
+const KINDS = Object.keys(DROPPED) as (keyof Dropped)[];
+
 /** The same trouble of a target is logged at most this often. */
 const LOG_EVERY_MS = 60_000;
 
@@ -47,7 +58,8 @@ export class ScrapeLoop {
   #stopped = false;
   readonly #abort = new AbortController();
   #running: Promise<void> = Promise.resolve();
-  #loggedAt_ms = -Infinity;
+  /** By what was said. */
+  readonly #loggedAt_ms = new Map<string, number>();
 
   constructor(tools: LoopTools, spec: TargetSpec, job: ScrapeConfig, relabel: Relabeler) {
     this.spec = spec;
@@ -170,6 +182,10 @@ export class ScrapeLoop {
     try {
       const scraped = await this.#writer.scrape(page, (s) => this.#report(s, duration(), size));
       this.#note(start_ms, duration(), scraped.error);
+      for (const kind of KINDS) {
+        const dropped = scraped.dropped[kind];
+        if (dropped > 0) this.#warn(DROPPED[kind], { dropped });
+      }
       if (this.refusals.now > 0)
         this.#complain(
           'new series of a target are refused, known ones go on',
@@ -206,11 +222,16 @@ export class ScrapeLoop {
     };
   }
 
-  #complain(what: string, why: string): void {
+  #complain(what: string, reason: string): void {
+    this.#warn(what, { reason });
+  }
+
+  /** Each thing once in a while, so that one does not hide another and none fills the log. */
+  #warn(what: string, more: Readonly<Record<string, string | number>>): void {
     const now = this.#tools.env.clock.monotonic();
-    if (now - this.#loggedAt_ms < LOG_EVERY_MS) return;
-    this.#loggedAt_ms = now;
-    this.#tools.env.log.warn(what, { job: this.#job.job_name, url: this.spec.url, reason: why });
+    if (now - (this.#loggedAt_ms.get(what) ?? -Infinity) < LOG_EVERY_MS) return;
+    this.#loggedAt_ms.set(what, now);
+    this.#tools.env.log.warn(what, { job: this.#job.job_name, url: this.spec.url, ...more });
   }
 }
 
