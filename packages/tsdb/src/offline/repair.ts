@@ -25,7 +25,7 @@ import {
 } from '../compact/source.ts';
 import { writeBlock } from '../compact/write-block.ts';
 import { segmentName } from '../wal/segments.ts';
-import type { BlockVerdict } from './verify-block.ts';
+import { MAX_EMPTY_END_MS, isBlockTime, type BlockVerdict } from './verify-block.ts';
 import type { LogDamage, OfflineEnv } from './verify-log.ts';
 import type { StoreVerdict } from './verify-store.ts';
 
@@ -104,8 +104,7 @@ async function salvage(
       [source],
       {
         ulid,
-        minTime: v.meta?.minTime ?? v.mint,
-        maxTime: v.meta?.maxTime ?? v.maxt + 1,
+        ...rangeOf(v),
         compaction: v.meta?.compaction ?? { level: 1, sources: [ulid] },
         ...(v.meta?.thanos === undefined ? {} : { thanos: v.meta.thanos }),
         ...(v.meta?.extra === undefined ? {} : { extra: v.meta.extra }),
@@ -115,6 +114,13 @@ async function salvage(
   } finally {
     source.close();
   }
+}
+
+/** What meta.json says where that can be, else what the chunks span. */
+function rangeOf({ meta, mint, maxt }: BlockVerdict): { minTime: number; maxTime: number } {
+  const begins = meta !== null && meta.minTime <= mint && isBlockTime(meta.minTime);
+  const ends = meta !== null && meta.maxTime > maxt && meta.maxTime - maxt <= MAX_EMPTY_END_MS;
+  return { minTime: begins ? meta.minTime : mint, maxTime: ends ? meta.maxTime : maxt + 1 };
 }
 
 /** Series and chunks of a block that were found to be good, as a source of the merge. By its index alone: meta.json may be gone. */

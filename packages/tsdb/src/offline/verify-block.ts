@@ -33,6 +33,15 @@ export interface BlockVerdict {
 
 export type VerifyProgress = (step: string, done: number, total: number) => void;
 
+/** A block ends at most this long behind its newest chunk: the longest range that blocks are merged to by default. */
+export const MAX_EMPTY_END_MS: number = 31 * 86_400_000;
+/** Times beyond are not whole numbers any more. */
+const MAX_TIME_MS: number = 2 ** 53;
+
+export function isBlockTime(t: number): boolean {
+  return Math.abs(t) < MAX_TIME_MS;
+}
+
 /** Thanos' downsampled chunks. */
 const AGGREGATES = 255;
 
@@ -48,6 +57,7 @@ export function verifyBlock(
   const starts = walkSegments(files, dir, r, (done, total) => progress(`${name}: chunks`, done, total));
   const used = new Uint8Array(starts.length);
   const counts = { chunks: 0, aggregates: 0, floats: 0, histograms: 0, mint: Infinity, maxt: -Infinity };
+  let newest = -Infinity;
   const good: number[] = [];
   const column = newColumn(256);
   const window = openChunkWindow(files, dir);
@@ -65,6 +75,7 @@ export function verifyBlock(
           r.damage(indexPath, -1, `${place}: not behind the chunk before it`);
         if (meta !== null && (mint < meta.minTime || maxt >= meta.maxTime))
           r.damage(indexPath, -1, `${place}: outside of the block's ${meta.minTime} to ${meta.maxTime}`);
+        newest = Math.max(newest, maxt);
         const at = rowOf(starts, entry.chunkRef[i]!);
         if (at < 0) {
           const { file, offset } = placeOf(dir, entry.chunkRef[i]!);
@@ -112,6 +123,12 @@ export function verifyBlock(
       `${counts.aggregates} chunks of downsampled data: their sums are right, what is in them was not looked at`,
     );
   const samples = counts.floats + counts.histograms;
+  if (meta !== null && meta.maxTime - newest > MAX_EMPTY_END_MS && newest > -Infinity)
+    r.damage(
+      `${dir}/${META_FILE}`,
+      -1,
+      `maxTime is ${meta.maxTime}, and the newest chunk ends at ${newest}: a start would take the samples between them for stored in this block, and drop them`,
+    );
   if (meta !== null && r.damages() === 0) compareStats(meta, dir, index.refs.length, counts, r);
   const tombstonesUsable = verifyTombstones(files, dir, index.refs, r);
   return {
@@ -134,6 +151,11 @@ function verifyMeta(files: Files, dir: string, r: Reporter): BlockMeta | null {
     const meta = readMeta(files.readFile(path), path);
     const name = dir.slice(dir.lastIndexOf('/') + 1);
     if (isUlid(name) && name !== meta.ulid) r.damage(path, -1, `it says ${meta.ulid}, its folder ${name}`);
+    for (const [key, t] of [
+      ['minTime', meta.minTime],
+      ['maxTime', meta.maxTime],
+    ] as const)
+      if (!isBlockTime(t)) r.damage(path, -1, `${key} is ${t}, a time that no sample has`);
     return meta;
   } catch (error) {
     r.error(error, path);

@@ -78,6 +78,35 @@ describe('a block', () => {
   });
 });
 
+const DAY = 86_400_000;
+const LAST = T0 + 299 * 15_000;
+test.each<[string, number, number, RegExp[]]>([
+  ['begins behind its first chunk', T0 + 1, T0 + 7_200_000, [/index@-1: .*outside of the block's/]],
+  ['ends before its last chunk does', T0, LAST, [/index@-1: .*outside of the block's/]],
+  ['ends just behind its last chunk', T0, LAST + 1, []],
+  ['ends 31 days later', T0, LAST + 31 * DAY, []],
+  [
+    'ends more than 31 days later',
+    T0,
+    LAST + 31 * DAY + 1,
+    [/meta\.json@-1: maxTime is .* the newest chunk/],
+  ],
+  ['ends beyond all times', T0, 2 ** 53, [/maxTime is 9007199254740992, a time/, /the newest chunk ends at/]],
+  ['begins before all times', -(2 ** 53), T0 + 7_200_000, [/minTime is -9007199254740992, a time/]],
+])('a block whose meta %s', async (_, minTime, maxTime, wanted) => {
+  const world = await withBlock();
+  const path = `${DIR}/${ULID}/meta.json`;
+  const meta = JSON.parse(new TextDecoder().decode(world.disk.read(path)) as object;
+  world.disk.put(path, new TextEncoder().encode(JSON.stringify({ ...meta, minTime, maxTime })));
+  const found = damages(await verify(world));
+  if (wanted.length === 0) expect(found).toEqual([]);
+  for (const pattern of wanted) expect(found.join('\n')).toMatch(pattern);
+  for (const { apply } of planRepair(world.env, DIR, await verify(world), `${DIR}/aside`)) await apply();
+  const after = await verify(world);
+  expect(after.findings).toEqual([]);
+  expect([...after.blocks.values()]).toMatchObject([{ series: 6, samples: 1800 }]);
+});
+
 const SERIES: LogEntry = { kind: 'series', ref: 1, labels: ['__name__', 'm'] };
 const sample = (ref: number, t: number): LogEntry => ({
   kind: 'sample',
