@@ -18,7 +18,8 @@ beforeAll(() => {
     (_, i) => `a_metric_of_a_long_name{job="a"} ${i} ${1_700_000_000 + i}`,
   );
   writeFileSync(join(folder.path, 'in.om'), `${lines.join('\n')}\n# EOF\n`);
-  expect(shell('"$@" tsdb create-blocks-from openmetrics in.om data').status).toBe(0);
+  const { status, stderr } = shell('"$@" tsdb create-blocks-from openmetrics in.om data');
+  if (status !== 0) throw new Error(stderr);
 });
 afterAll(() => folder.remove());
 
