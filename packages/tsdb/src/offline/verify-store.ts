@@ -29,6 +29,7 @@ export interface VerifyOptions {
 }
 
 const NO_LOG: LogVerdict = { records: 0, series: 0, samples: 0, damages: [] };
+const NO_CHUNKS: HeadChunksVerdict = { chunks: 0, damage: null };
 
 /** Throws EnvError when the folder is not there. */
 export async function verifyStore(
@@ -49,7 +50,7 @@ export async function verifyStore(
     return {
       findings,
       blocks,
-      headChunks: { chunks: 0, damage: null },
+      headChunks: NO_CHUNKS,
       wal: NO_LOG,
       wbl: NO_LOG,
       snapshots: [],
@@ -61,9 +62,24 @@ export async function verifyStore(
       offset: -1,
       what: 'left over from an interrupted write or removal of a block: a start removes it',
     });
-  const headChunks = await verifyHeadChunks(env.files, `${path}/chunks_head`, report, o.progress);
-  const wal = verifyLog(env, `${path}/wal`, report, o.progress);
-  const wbl = verifyLog(env, `${path}/wbl`, report, o.progress);
+  const usable = (name: string): boolean => {
+    const kind = env.files.stat(`${path}/${name}`)?.kind ?? 'dir';
+    if (kind !== 'dir')
+      report({
+        severity: 'damage',
+        path: `${path}/${name}`,
+        offset: -1,
+        what: 'wants to be a folder: move it away, a start makes a new one',
+      });
+    return kind === 'dir';
+  };
+  const headChunks = usable('chunks_head')
+    ? await verifyHeadChunks(env.files, `${path}/chunks_head`, report, o.progress)
+    : NO_CHUNKS;
+  const log = (name: string): LogVerdict =>
+    usable(name) ? verifyLog(env, `${path}/${name}`, report, o.progress) : NO_LOG;
+  const wal = log('wal');
+  const wbl = log('wbl');
   const snapshots = verifySnapshots(env, path, report, o.progress);
   return { findings, blocks, headChunks, wal, wbl, snapshots };
 }
