@@ -1,5 +1,5 @@
 // The commands as they are typed: help, usage errors, exit codes.
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { killAll, munjigi, temporaryFolder } from './program.ts';
@@ -10,6 +10,8 @@ beforeAll(() => {
   writeFileSync(join(folder.path, 'typo.yaml'), 'gatewy: {}\n');
   writeFileSync(join(folder.path, 'good.yaml'), 'metrics: {}\n');
   writeFileSync(join(folder.path, 'noscrape.yaml'), 'metrics: { config: ./nosuch.yml }\n');
+  mkdirSync(join(folder.path, 'broken'));
+  writeFileSync(join(folder.path, 'broken/wal'), 'x');
 });
 afterAll(async () => {
   await killAll();
@@ -38,6 +40,9 @@ const cases: readonly (readonly [args: string, code: number, printed: RegExp])[]
   ['check --json good.yaml', 0, /^\{"ok":true,"problems":\[\]\}/],
   ['up --config typo.yaml', 2, /did you mean gateway/],
   ['promql query --server http://127.0.0.1:1 up', 1, /does not answer.*Is munjigi up\?/],
+  ['tsdb list .', 1, /^munjigi tsdb list: \.: no data directory: /],
+  ['tsdb verify broken', 1, /^damage: broken\/wal: wants to be a folder.*\n1 damage: /],
+  ['tsdb repair broken', 1, /^damage: broken\/wal: .*\nnothing can be done by itself/],
 ];
 
 it.each(cases)('munjigi %s', async (args, code, printed) => {

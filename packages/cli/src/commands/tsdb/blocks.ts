@@ -4,6 +4,8 @@ import { StorageError } from '@munjigi/model';
 import { blockFolders, folderBytes, readBlockMeta, type BlockMeta } from '@munjigi/tsdb';
 import { Failure } from './failure.ts';
 
+const PARTS: readonly string[] = ['wal', 'wbl', 'chunks_head'];
+
 export interface FoundBlock {
   readonly dir: string;
   readonly meta: BlockMeta;
@@ -38,8 +40,18 @@ export function mustBeFolder(files: Files, path: string): void {
   if (files.stat(path)?.kind !== 'dir') throw new Failure(`${path}: there is no such folder`, 2);
 }
 
+/** Throws Failure when it is no folder, or one without a trace of a store: most likely another was meant. */
+export function mustBeStore(files: Files, path: string): void {
+  mustBeFolder(files, path);
+  const { blocks, leftovers } = blockFolders(files, path);
+  if (blocks.length + leftovers.length > 0) return;
+  if (PARTS.some((name) => files.stat(`${path}/${name}`) !== null)) return;
+  throw new Failure(`${path}: no data directory: there is no block, no wal and no chunks_head in it`);
+}
+
 /** The block of that name, or the newest one when none is named. Throws Failure. */
 export function chooseBlock(files: Files, path: string, ulid: string | undefined): FoundBlock {
+  mustBeStore(files, path);
   const { blocks, unreadable } = findBlocks(files, path);
   const bad = unreadable.find(({ dir }) => dir === `${path}/${ulid}`);
   if (bad !== undefined) throw new Failure(bad.reason);

@@ -3,7 +3,7 @@ import type { Env } from '@munjigi/env';
 import { nodeEnv, stderr, stdout } from '@munjigi/env/node';
 import { printUtc } from './utc.ts';
 import { goBytes, goDuration, goTable } from './go-format.ts';
-import { findBlocks, type FoundBlock } from './blocks.ts';
+import { findBlocks, mustBeStore, type FoundBlock } from './blocks.ts';
 
 export interface ListOptions {
   readonly humanReadable?: boolean;
@@ -22,6 +22,7 @@ const HEADER = [
 const LEAST_WIDTH = 13;
 
 export function list(path: string, options: ListOptions, env: Env = nodeEnv({ logLevel: 'error' })): number {
+  mustBeStore(env.files, path);
   const { blocks, unreadable } = findBlocks(env.files, path);
   stdout.write(blockTable(blocks, true, options.humanReadable === true));
   for (const { reason } of unreadable) stderr.write(`not listed: ${reason}\n`);

@@ -12,7 +12,7 @@ import {
   type Selection,
 } from '@munjigi/model';
 import { openChunkReader, openDb, withBlocks } from '@munjigi/tsdb';
-import { mustBeFolder } from './blocks.ts';
+import { mustBeStore } from './blocks.ts';
 import type { Progress } from './progress.ts';
 
 const CACHE_BYTES: number = 64 * 1024 * 1024;
@@ -35,7 +35,7 @@ export async function eachSeries(
   progress: Progress,
   each: (labels: Labels, column: Column) => void,
 ): Promise<string[]> {
-  mustBeFolder(env.files, path);
+  mustBeStore(env.files, path);
   const db = await openDb(env, {
     path,
     readOnly: true,

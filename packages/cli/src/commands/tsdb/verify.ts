@@ -2,7 +2,7 @@
 import type { Env } from '@munjigi/env';
 import { nodeEnv, stderr, stdout } from '@munjigi/env/node';
 import { planRepair, verifyStore, type Finding, type StoreVerdict } from '@munjigi/tsdb';
-import { mustBeFolder } from './blocks.ts';
+import { mustBeStore } from './blocks.ts';
 import { Failure } from './failure.ts';
 import { newProgress } from './progress.ts';
 
@@ -35,7 +35,7 @@ export async function verify(
 }
 
 async function look(env: Env, path: string, ulids: readonly string[], quiet: boolean): Promise<StoreVerdict> {
-  mustBeFolder(env.files, path);
+  mustBeStore(env.files, path);
   for (const ulid of ulids)
     if (env.files.stat(`${path}/${ulid}`)?.kind !== 'dir')
       throw new Failure(`${path}: there is no block ${ulid} in it`, 2);
@@ -67,7 +67,7 @@ function summary({ findings, blocks, headChunks, wal, wbl }: StoreVerdict): stri
     `${headChunks.chunks} head chunks`,
     `${wal.records + wbl.records} log records (${wal.samples + wbl.samples} samples)`,
   ];
-  return `${damages === 0 ? 'ok' : `${damages} damages`}: ${parts.join(', ')}`;
+  return `${damages === 0 ? 'ok' : `${damages} damage${damages === 1 ? '' : 's'}`}: ${parts.join(', ')}`;
 }
 
 /** Without --apply only says what it would do: 0 when there is nothing to do, 1 when there is or when not all could be done. */
@@ -76,7 +76,7 @@ export async function repair(
   options: RepairCommandOptions,
   env: Env = nodeEnv({ logLevel: 'error' }),
 ): Promise<number> {
-  mustBeFolder(env.files, path);
+  mustBeStore(env.files, path);
   const lock = options.apply === true ? env.files.lock(`${path}/munjigi.lock`) : null;
   if (options.apply === true && lock === null)
     throw new Failure(`${path} is in use: stop the program that holds ${path}/munjigi.lock first`);
@@ -86,8 +86,9 @@ export async function repair(
     const aside = `${path}/aside/${env.clock.now()}`;
     const steps = planRepair(env, path, verdict, aside);
     if (steps.length === 0) {
-      stdout.write('nothing is to be done\n');
-      return 0;
+      const damaged = verdict.findings.some(({ severity }) => severity === 'damage');
+      stdout.write(damaged ? 'nothing can be done by itself\n' : 'nothing is to be done\n');
+      return damaged ? 1 : 0;
     }
     if (options.apply !== true) {
       for (const { what } of steps) stdout.write(`would do: ${what}\n`);
