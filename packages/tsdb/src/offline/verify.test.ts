@@ -96,7 +96,7 @@ test.each<[string, number, number, RegExp[]]>([
 ])('a block whose meta %s', async (_, minTime, maxTime, wanted) => {
   const world = await withBlock();
   const path = `${DIR}/${ULID}/meta.json`;
-  const meta = JSON.parse(new TextDecoder().decode(world.disk.read(path)) as object;
+  const meta = JSON.parse(new TextDecoder().decode(world.disk.read(path))) as object;
   world.disk.put(path, new TextEncoder().encode(JSON.stringify({ ...meta, minTime, maxTime })));
   const found = damages(await verify(world));
   if (wanted.length === 0) expect(found).toEqual([]);
