@@ -231,12 +231,20 @@ export function headFamilies(
     );
   }
   if (replayed !== null)
-    rows.push([
-      'prometheus_tsdb_data_replay_duration_seconds',
-      'gauge',
-      replayed.duration_ms / 1000,
-      'How long the replay at start took.',
-    ]);
+    rows.push(
+      [
+        'prometheus_tsdb_data_replay_duration_seconds',
+        'gauge',
+        replayed.duration_ms / 1000,
+        'How long the replay at start took.',
+      ],
+      [
+        'prometheus_tsdb_snapshot_replay_error_total',
+        'counter',
+        replayed.snapshotErrors,
+        'Memory snapshots that the start could not use.',
+      ],
+    );
   return metricFamilies(rows);
 }
 

@@ -3,7 +3,7 @@ import type { Problem } from '@munjigi/model';
 import { flushClosed } from './chunk-files.ts';
 import { WaitingChunks } from './load-chunks.ts';
 import { newReplaySink } from './replay-sink.ts';
-import { loadSnapshot } from './snapshot-load.ts';
+import { loadSnapshot, removeSnapshots } from './snapshot-load.ts';
 import { newSlicer } from './slicer.ts';
 import { newHeadState, oldestHeld, type HeadState, type StateOptions } from './state.ts';
 import type { PlantedFaults } from '../faults.ts';
@@ -31,12 +31,19 @@ export interface Started {
 
 /** Fills a head from its folder. Rejects with StorageError. */
 export async function startHead(env: ReplayEnv, o: StartOptions): Promise<Started> {
-  const problems: Problem[] = [];
+  const found: Found = { problems: [], chunkFilesDamaged: 0, snapshotErrors: 0 };
   if (o.snapshot) {
-    const started = await tryStart(env, o, true, problems);
+    const started = await tryStart(env, o, true, found);
     if (started !== null) return started;
   }
-  return (await tryStart(env, o, false, problems))!;
+  return (await tryStart(env, o, false, found))!;
+}
+
+/** What was wrong, of both tries. */
+interface Found {
+  readonly problems: Problem[];
+  chunkFilesDamaged: number;
+  snapshotErrors: number;
 }
 
 /** null: what a snapshot needs is damaged, and everything must come from the log. */
@@ -44,9 +51,10 @@ async function tryStart(
   env: ReplayEnv,
   o: StartOptions,
   withSnapshot: boolean,
-  problems: Problem[],
+  found: Found,
 ): Promise<Started | null> {
   const { files, clock } = env;
+  const { problems } = found;
   const state = newHeadState(clock, o);
   const waiting = new WaitingChunks(state);
   const last = { file: 0, at: 0 };
@@ -54,6 +62,7 @@ async function tryStart(
   let snapshot = null;
   if (withSnapshot) {
     snapshot = await loadSnapshot(env, state, o, sink, problems);
+    found.snapshotErrors = problems.length;
     if (snapshot === null) return null;
   }
   let lastFile = 0;
@@ -72,12 +81,18 @@ async function tryStart(
       },
       { repair: !o.readOnly, rest: () => slicer.rest() },
     );
-    problems.push(...scan.problems);
-    state.counters.chunkFilesDamaged += scan.problems.length;
-    // What was dropped is in the log before the snapshot.
-    if (snapshot !== null && scan.problems.length > 0) return null;
+    // A second try finds again what a first one was not to mend.
+    const fresh = scan.problems.filter((p) => !problems.some(({ message }) => message === p.message));
+    problems.push(...fresh);
+    found.chunkFilesDamaged += fresh.length;
+    if (snapshot !== null && scan.problems.length > 0) {
+      // What was dropped is in the log before the snapshot, also for the next start.
+      if (!o.readOnly) await removeSnapshots(files, o.path);
+      return null;
+    }
     lastFile = scan.lastFile;
   }
+  state.counters.chunkFilesDamaged = found.chunkFilesDamaged;
   const next = Math.max(lastFile, o.readOnly ? 0 : lastOf(listOrNone(env, o.chunksDir))) + 1;
   const chunkWriter = o.readOnly ? null : newHeadChunkWriter(files, o.chunksDir, next);
   let relieving = true;
@@ -91,6 +106,7 @@ async function tryStart(
     sink,
     waiting,
     problems,
+    snapshotErrors: found.snapshotErrors,
     relieve(): Promise<void> | null {
       // Samples of the out-of-order log may still turn out to be in files.
       if (chunkWriter === null || sink.late || !relieving || state.chunks.waitingUnits < RELIEF_UNITS)

@@ -269,6 +269,9 @@ test.each<[string, (world: SimWorld, dir: string) => void]>([
   expect(await readAll(head)).toEqual(what === 'damaged' ? { '__name__=m': ['1 1', '2 2'] } : {});
 });
 
+const value = (head: Head, name: string): number | undefined =>
+  head.families().find((family) => family.name === name)?.samples[0]?.value;
+
 test.each<[string, (world: SimWorld, file: string) => void]>([
   ['missing', (world, file) => world.env.files.remove(file)],
   ['short', (world, file) => world.disk.put(file, world.disk.read(file)!.slice(0, 8))],
@@ -289,6 +292,8 @@ test.each<[string, (world: SimWorld, file: string) => void]>([
   const { snapshot, problems } = head.walReplay();
   expect(snapshot).toBeNull();
   expect(problems.map((p) => p.message).join()).toMatch(/chunks_head\/000001 with chunks of it/);
+  expect(value(head, 'prometheus_tsdb_snapshot_replay_error_total')).toBe(1);
+  expect(value(head, 'prometheus_tsdb_wal_corruptions_total')).toBe(0);
   // Another file may get the number before the chunks are in it.
   expect(world.env.files.stat(dir)).toBeNull();
   head = await restart(world);
@@ -308,6 +313,40 @@ test('a file of chunks that blocks hold may go beside a snapshot', async () => {
   world.env.files.remove('/data/chunks_head/000001');
   head = await open(world, { minValid: 2 * HOUR });
   expect(head.walReplay()).toMatchObject({ snapshot: captured.data.position, problems: [] });
+});
+
+test('damage is counted by where it is, and a snapshot beside damaged chunks is not used by a later start either', async () => {
+  const world = simWorld(1);
+  let head = await open(world);
+  await world.run(put(head, M, every(0, 2 * HOUR, 15_000)));
+  const captured = (await world.run(head.captureSnapshot()))!;
+  await world.run(writeSnapshot(world.env, '/data', { data: captured.data }));
+  captured.close();
+  const wanted = await readAll(head, world.env.files);
+  const counts = (): (number | undefined)[] =>
+    ['mmap_chunk_corruptions', 'snapshot_replay_error', 'wal_corruptions'].map((name) =>
+      value(head, `prometheus_tsdb_${name}_total`),
+    );
+  world.disk.crash('process');
+  world.restart();
+  const file = '/data/chunks_head/000001';
+  world.disk.put(file, world.disk.read(file)!.fill(7, 60, 70));
+  const reader = await open(world, { readOnly: true });
+  expect(value(reader, 'prometheus_tsdb_mmap_chunk_corruptions_total')).toBe(1);
+  await world.run(reader.close());
+  head = await open(world);
+  expect(counts()).toEqual([1, 0, 0]);
+  for (let i = 0; i < 2; i++) {
+    expect(await readAll(head, world.env.files)).toEqual(wanted);
+    head = await restart(world);
+  }
+  expect(counts()).toEqual([0, 0, 0]);
+  world.disk.crash('process');
+  world.restart();
+  const first = world.disk.read('/data/wal/00000000')!;
+  world.disk.put('/data/wal/00000000', first.fill(7, 400, 420));
+  head = await open(world);
+  expect(counts()).toEqual([0, 0, 1]);
 });
 
 test('a chunk that spans an age is taken for damaged, though its checksum is right', async () => {

@@ -33,6 +33,8 @@ export interface Replayed {
   readonly duration_ms: number;
   /** Where the snapshot that was used stands in the log; null: none was. */
   readonly snapshot: LogPosition | null;
+  /** Snapshots that could not be used. */
+  readonly snapshotErrors: number;
   /** What was dropped, and where. */
   readonly problems: Problem[];
 }
@@ -57,6 +59,8 @@ export interface ReplayOptions {
   readonly waiting: WaitingChunks;
   /** What was found before the log. */
   readonly problems: Problem[];
+  /** Snapshots among them. */
+  readonly snapshotErrors: number;
   /** Called between records: brings closed chunks to files when there are many. */
   readonly relieve: () => Promise<void> | null;
 }
@@ -79,6 +83,7 @@ export async function replay(env: ReplayEnv, state: HeadState, o: ReplayOptions)
   const slicer = newSlicer(env.clock, state.slice_ms === 0 ? 5 : state.slice_ms);
   const into = o.sink;
   const { problems } = o;
+  const before = problems.length;
   const checkSums = o.faults.noCrcCheck !== true;
   const read = (reader: WalReader, progress: () => void): Promise<WalCorruption | null> =>
     readAll(reader, into, slicer, progress, o.relieve);
@@ -132,7 +137,7 @@ export async function replay(env: ReplayEnv, state: HeadState, o: ReplayOptions)
     await syncSegments(files, o, o.lateDir, lateLeft);
   }
   for (const problem of problems) env.log.warn(problem.message, { file: problem.file });
-  if (problems.length > 0) state.counters.walCorruptions++;
+  state.counters.walCorruptions += problems.length - before;
   status.current = status.max;
   status.state = 'done';
   o.onProgress(status);
@@ -146,6 +151,7 @@ export async function replay(env: ReplayEnv, state: HeadState, o: ReplayOptions)
     bytes,
     duration_ms: env.clock.monotonic() - started,
     snapshot: o.snapshot,
+    snapshotErrors: o.snapshotErrors,
     problems,
   };
 }
