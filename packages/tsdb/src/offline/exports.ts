@@ -7,6 +7,7 @@ export { newUlid, ULID_RANDOM_BYTES } from '../block/ulid.ts';
 export { blockFolders, folderBytes } from '../db/folders.ts';
 export { readBlockMeta } from '../compact/block-meta.ts';
 export { blockRanges } from '../compact/plan.ts';
+export { takeFolder } from '../head/folder.ts';
 export { openChunks, type ChunkSamples } from './chunk-samples.ts';
 export type { Finding } from './finding.ts';
 export { planRepair, type RepairStep } from './repair.ts';

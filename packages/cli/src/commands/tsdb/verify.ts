@@ -1,7 +1,8 @@
 // `munjigi tsdb verify` and `repair`: what is wrong in a folder, where, and what can be done about it.
-import type { Env } from '@munjigi/env';
+import type { Env, FileLock } from '@munjigi/env';
 import { nodeEnv, stderr, stdout } from '@munjigi/env/node';
-import { planRepair, verifyStore, type Finding, type StoreVerdict } from '@munjigi/tsdb';
+import { StorageError } from '@munjigi/model';
+import { planRepair, takeFolder, verifyStore, type Finding, type StoreVerdict } from '@munjigi/tsdb';
 import { mustBeStore } from './blocks.ts';
 import { Failure } from './failure.ts';
 import { newProgress } from './progress.ts';
@@ -77,9 +78,7 @@ export async function repair(
   env: Env = nodeEnv({ logLevel: 'error' }),
 ): Promise<number> {
   mustBeStore(env.files, path);
-  const lock = options.apply === true ? env.files.lock(`${path}/munjigi.lock`) : null;
-  if (options.apply === true && lock === null)
-    throw new Failure(`${path} is in use: stop the program that holds ${path}/munjigi.lock first`);
+  const lock = options.apply === true ? await ownFolder(env, path) : null;
   try {
     const verdict = await look(env, path, [], options.quiet === true);
     for (const finding of verdict.findings) stdout.write(`${printFinding(finding)}\n`);
@@ -111,5 +110,14 @@ export async function repair(
     return failed > 0 ? 1 : 0;
   } finally {
     lock?.release();
+  }
+}
+
+async function ownFolder(env: Env, path: string): Promise<FileLock> {
+  try {
+    return await takeFolder(env.files, path);
+  } catch (error) {
+    if (error instanceof StorageError) throw new Failure(error.message);
+    throw error;
   }
 }
