@@ -198,7 +198,9 @@ export async function removeUnusedFiles(
     if (slicer.due()) await slicer.rest();
     if (file[chunk] !== IN_MEMORY && file[chunk]! < oldest) oldest = file[chunk]!;
   }
-  const unused = listHeadChunkFiles(files, state.chunksDir).filter((n) => n < oldest);
+  const there = listHeadChunkFiles(files, state.chunksDir);
+  // The newest stays: numbers go on from it, and the out-of-order log names files by number.
+  const unused = there.filter((n) => n < oldest && n !== there.at(-1));
   if (unused.length === 0) return;
   state.leases.whenUnseen(() => {
     try {

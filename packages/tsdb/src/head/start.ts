@@ -1,4 +1,5 @@
 // Opening a head on a folder: the snapshot, the chunks in files, the logs, in that order.
+import { EnvError } from '@munjigi/env';
 import type { Problem } from '@munjigi/model';
 import { flushClosed } from './chunk-files.ts';
 import { WaitingChunks } from './load-chunks.ts';
@@ -8,7 +9,12 @@ import { newSlicer } from './slicer.ts';
 import { newHeadState, oldestHeld, type HeadState, type StateOptions } from './state.ts';
 import type { PlantedFaults } from '../faults.ts';
 import { scanHeadChunks } from '../wal/head-chunk-scan.ts';
-import { listHeadChunkFiles, newHeadChunkWriter, type HeadChunkWriter } from '../wal/head-chunks.ts';
+import {
+  listHeadChunkFiles,
+  makeEmptyHeadChunkFile,
+  newHeadChunkWriter,
+  type HeadChunkWriter,
+} from '../wal/head-chunks.ts';
 import { replay, type ReplayEnv, type ReplayStatus, type Replayed } from '../wal/replay.ts';
 
 /** While the log is read, closed chunks go to files when their slots take so much. */
@@ -31,7 +37,8 @@ export interface Started {
 
 /** Fills a head from its folder. Rejects with StorageError. */
 export async function startHead(env: ReplayEnv, o: StartOptions): Promise<Started> {
-  const found: Found = { problems: [], chunkFilesDamaged: 0, snapshotErrors: 0 };
+  const newestFile = lastOf(listOrNone(env, o.chunksDir));
+  const found: Found = { problems: [], chunkFilesDamaged: 0, snapshotErrors: 0, newestFile };
   if (o.snapshot) {
     const started = await tryStart(env, o, true, found);
     if (started !== null) return started;
@@ -44,6 +51,8 @@ interface Found {
   readonly problems: Problem[];
   chunkFilesDamaged: number;
   snapshotErrors: number;
+  /** The newest file of chunks before anything was mended. */
+  readonly newestFile: number;
 }
 
 /** null: what a snapshot needs is damaged, and everything must come from the log. */
@@ -93,7 +102,10 @@ async function tryStart(
     lastFile = scan.lastFile;
   }
   state.counters.chunkFilesDamaged = found.chunkFilesDamaged;
-  const next = Math.max(lastFile, o.readOnly ? 0 : lastOf(listOrNone(env, o.chunksDir))) + 1;
+  const newest = Math.max(lastFile, o.readOnly ? 0 : lastOf(listOrNone(env, o.chunksDir)));
+  const next = Math.max(newest, found.newestFile) + 1;
+  // The out-of-order log names files by number: a number that a mended folder lost is never given again.
+  if (!o.readOnly && newest < found.newestFile) await keepNumber(env, o.chunksDir, found.newestFile);
   const chunkWriter = o.readOnly ? null : newHeadChunkWriter(files, o.chunksDir, next);
   let relieving = true;
   const replayed = await replay(env, state, {
@@ -123,6 +135,15 @@ async function tryStart(
   });
   state.tombstones.truncate(oldestHeld(state));
   return { state, replayed, chunkWriter };
+}
+
+async function keepNumber({ files, log }: ReplayEnv, dir: string, n: number): Promise<void> {
+  try {
+    await makeEmptyHeadChunkFile(files, dir, n);
+  } catch (error) {
+    if (!(error instanceof EnvError)) throw error;
+    log.warn(`the number of a file of chunks could not be kept: ${error.message}`, { dir });
+  }
 }
 
 function listOrNone(env: ReplayEnv, dir: string): number[] {

@@ -25,7 +25,7 @@ export async function findPlant(plant: PlantedFaults): Promise<{ seed: number; m
       await runCrashSeed(seed, 'power', plant);
     } catch (error) {
       const { message } = error as Error;
-      if (!/is lost|another value|other buckets|must not be there/.test(message)) throw error;
+      if (!/is lost|another value|other buckets|must not be there|cannot be read/.test(message)) throw error;
       return { seed, message };
     }
   }

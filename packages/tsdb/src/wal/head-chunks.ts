@@ -88,9 +88,7 @@ export function newHeadChunkWriter(files: Files, dir: string, firstFile: number)
   /** The batch has room for the file's header in front. */
   function begin(): void {
     if (out.b.length > KEEP_BUFFER_BYTES) out.b = new Uint8Array(64 * 1024);
-    putU32(out.b, 0, HEAD_CHUNKS_MAGIC);
-    out.b[4] = HEAD_CHUNKS_VERSION;
-    out.b.fill(0, 5, FILE_HEADER_BYTES);
+    putHeader(out.b);
     out.n = FILE_HEADER_BYTES;
   }
 
@@ -188,4 +186,24 @@ export function newHeadChunkWriter(files: Files, dir: string, firstFile: number)
       file = null;
     },
   };
+}
+
+function putHeader(b: Uint8Array): void {
+  putU32(b, 0, HEAD_CHUNKS_MAGIC);
+  b[4] = HEAD_CHUNKS_VERSION;
+  b.fill(0, 5, FILE_HEADER_BYTES);
+}
+
+/** A file of a header alone, so that it lasts: its number is taken. */
+export async function makeEmptyHeadChunkFile(files: Files, dir: string, n: number): Promise<void> {
+  const header = new Uint8Array(FILE_HEADER_BYTES);
+  putHeader(header);
+  const file = files.open(headChunkFile(dir, n), 'create');
+  try {
+    file.write(header, 0, header.length, 0);
+    await file.sync();
+  } finally {
+    file.close();
+  }
+  await files.syncDir(dir);
 }
