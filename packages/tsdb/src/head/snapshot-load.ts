@@ -24,6 +24,7 @@ import { listSegments, listWal, segmentName } from '../wal/segments.ts';
 import {
   listSnapshots,
   readSnapshotRecord,
+  removeSnapshots,
   type SnapshotChunk,
   type SnapshotName,
 } from '../wal/snapshot-record.ts';
@@ -72,13 +73,6 @@ function reaches(env: ReplayEnv, path: string, s: SnapshotName): boolean {
   return (env.files.stat(`${dir}/${segmentName(s.segment)}`)?.size ?? 0) >= s.offset;
 }
 
-/** Removes all of them, for good when it resolves. */
-export async function removeSnapshots(files: Files, path: string): Promise<void> {
-  const { snapshots } = listSnapshots(files, path);
-  for (const { name } of snapshots) files.removeTree(`${path}/${name}`);
-  if (snapshots.length > 0) await files.syncDir(path);
-}
-
 /** Which of the closed chunks it relies on are gone, ''. Those before `minValid` are in blocks. A damaged note is found with all else. */
 function chunksGone(
   files: Files,
@@ -112,7 +106,10 @@ function problem(path: string, s: SnapshotName, reason: string, kept: boolean): 
 /** Returns why the snapshot is of no use, ''. */
 async function read(env: ReplayEnv, state: HeadState, dir: string, sink: ReplaySink): Promise<string> {
   const slicer = newSlicer(env.clock, state.slice_ms === 0 ? 5 : state.slice_ms);
-  const reader = newWalReader(env, dir, listSegments(env.files, dir));
+  const segments = listSegments(env.files, dir);
+  // A head without series is not noted down.
+  if (segments[0] !== 0) return 'its first file is missing';
+  const reader = newWalReader(env, dir, segments);
   let wrong = '';
   try {
     while (wrong === '' && reader.next()) {

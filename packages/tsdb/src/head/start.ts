@@ -4,7 +4,7 @@ import type { Problem } from '@munjigi/model';
 import { flushClosed } from './chunk-files.ts';
 import { WaitingChunks } from './load-chunks.ts';
 import { newReplaySink } from './replay-sink.ts';
-import { loadSnapshot, removeSnapshots } from './snapshot-load.ts';
+import { loadSnapshot } from './snapshot-load.ts';
 import { newSlicer } from './slicer.ts';
 import { newHeadState, oldestHeld, type HeadState, type StateOptions } from './state.ts';
 import type { PlantedFaults } from '../faults.ts';
@@ -15,6 +15,7 @@ import {
   newHeadChunkWriter,
   type HeadChunkWriter,
 } from '../wal/head-chunks.ts';
+import { removeSnapshots } from '../wal/snapshot-record.ts';
 import { replay, type ReplayEnv, type ReplayStatus, type Replayed } from '../wal/replay.ts';
 
 /** While the log is read, closed chunks go to files when their slots take so much. */

@@ -60,9 +60,31 @@ export function listSnapshots(
 /** Removes all snapshots but the newest one, and unfinished ones. */
 export async function removeOldSnapshots(files: Files, path: string): Promise<void> {
   const { snapshots, leftovers } = listSnapshots(files, path);
-  const old = [...leftovers, ...snapshots.slice(1).map(({ name }) => name)];
-  for (const name of old) files.removeTree(`${path}/${name}`);
-  if (old.length > 0) await files.syncDir(path);
+  await removeByName(files, path, [...leftovers, ...snapshots.slice(1).map(({ name }) => name)]);
+}
+
+/** Removes all of them, for good when it resolves. */
+export async function removeSnapshots(files: Files, path: string): Promise<void> {
+  const { snapshots } = listSnapshots(files, path);
+  await removeByName(
+    files,
+    path,
+    snapshots.map(({ name }) => name),
+  );
+}
+
+/** A name that says it is not whole lasts before anything inside goes: half a snapshot would look like a head with few series. */
+async function removeByName(files: Files, path: string, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const unfinished = names.map((name) => (name.endsWith('.tmp') ? name : `${name}.tmp`));
+  names.forEach((name, i) => {
+    if (name === unfinished[i]) return;
+    files.removeTree(`${path}/${unfinished[i]}`);
+    files.rename(`${path}/${name}`, `${path}/${unfinished[i]}`);
+  });
+  await files.syncDir(path);
+  for (const name of unfinished) files.removeTree(`${path}/${name}`);
+  await files.syncDir(path);
 }
 
 // ---- records
