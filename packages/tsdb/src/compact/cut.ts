@@ -65,7 +65,10 @@ export async function cutOutOfOrder(files: Files, o: OutOfOrderCut): Promise<Blo
     }
     return written;
   } catch (error) {
-    for (const { ulid } of written) files.removeTree(`${o.dir}/${ulid}`);
+    // Under a name that no start takes for a block first: a power failure may leave half of them.
+    for (const { ulid } of written) files.rename(`${o.dir}/${ulid}`, `${o.dir}/${ulid}.tmp-for-deletion`);
+    if (written.length > 0) await files.syncDir(o.dir);
+    for (const { ulid } of written) files.removeTree(`${o.dir}/${ulid}.tmp-for-deletion`);
     throw error;
   } finally {
     source.close();
