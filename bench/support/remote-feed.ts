@@ -1,6 +1,7 @@
 // The same samples to a Prometheus over remote write.
 import { FROM_MS, INTERVAL_MS, labelsOf, nextValues } from './load.ts';
-import { MessageWriter, snappyLiterals } from '../../compat/prometheus/wire.ts';
+import { postWrite } from '../../compat/prometheus/server.ts';
+import { MessageWriter } from '../../compat/prometheus/wire.ts';
 
 /** In one request. */
 const SAMPLES = 5000;
@@ -32,7 +33,7 @@ export async function feed(
     }
     for (let at = 0; at < series; at += perRequest) {
       const end = Math.min(at + perRequest, series);
-      await post(url, body(labels, some, series, k, scrapes, at, end));
+      await postWrite(url, body(labels, some, series, k, scrapes, at, end));
     }
     await after(k + scrapes);
   }
@@ -84,18 +85,4 @@ function body(
     }
   }
   return b.subarray(0, at);
-}
-
-async function post(url: string, message: Uint8Array): Promise<void> {
-  const response = await fetch(`${url}/api/v1/write`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/x-protobuf',
-      'content-encoding': 'snappy',
-      'x-prometheus-remote-write-version': '0.1.0',
-    },
-    body: new Uint8Array(snappyLiterals(message)),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`remote write: ${response.status} ${text}`);
 }

@@ -136,6 +136,11 @@ export async function writeRemote(url: string, series: readonly WrittenSeries[])
     for (const [t, v] of samples) message.message(2, new MessageWriter().double(1, v).integer(2, t));
     request.message(1, message);
   }
+  await postWrite(url, request.done());
+}
+
+/** A message of remote write 1.0, as it is. Rejects as `writeRemote`. */
+export async function postWrite(url: string, message: Uint8Array): Promise<void> {
   const response = await fetch(`${url}/api/v1/write`, {
     method: 'POST',
     headers: {
@@ -143,7 +148,7 @@ export async function writeRemote(url: string, series: readonly WrittenSeries[])
       'content-encoding': 'snappy',
       'x-prometheus-remote-write-version': '0.1.0',
     },
-    body: new Uint8Array(snappyLiterals(request.done())),
+    body: new Uint8Array(snappyLiterals(message)),
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`remote write: ${response.status} ${text}`);

@@ -1,7 +1,21 @@
 // Selections on their way between threads: which buffers can be moved, and slices of a selection with or without columns of their own.
-import type { Selection } from './storage.ts';
+import type { ChunkTable, Selection } from './storage.ts';
 
 export type NumberColumn = Float64Array | Uint32Array | Int32Array | Uint16Array | Uint8Array;
+
+/** Columns for n chunks, to be filled. */
+export function newChunkTable(n: number): ChunkTable {
+  return {
+    arena: new Uint16Array(n),
+    source: new Uint16Array(n),
+    offset: new Float64Array(n),
+    bytes: new Uint32Array(n),
+    samples: new Uint32Array(n),
+    mint: new Float64Array(n),
+    maxt: new Float64Array(n),
+    encoding: new Uint8Array(n),
+  };
+}
 
 /** The columns of a selection that belong to it alone (not the shared pages). */
 export function selectionColumns(s: Selection): NumberColumn[] {

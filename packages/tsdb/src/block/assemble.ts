@@ -1,5 +1,11 @@
 // What was gathered becomes the columns of a Selection: series in label order, their chunks in the order of time.
-import type { ArenaRef, ChunkTable, Intervals, Selection } from '@munjigi/model';
+import {
+  newChunkTable,
+  type ArenaRef,
+  type ChunkTable,
+  type Intervals,
+  type Selection,
+} from '@munjigi/model';
 import { labelOrder } from '../head/order.ts';
 import type { Slicer } from '../head/slicer.ts';
 import type { SymbolTable } from '../head/symbol-table.ts';
@@ -102,16 +108,7 @@ async function sortByTime(
 
 async function pick(c: ChunkRows, rows: Uint32Array, slicer: Slicer): Promise<ChunkTable> {
   const n = rows.length;
-  const table = {
-    arena: new Uint16Array(n),
-    source: new Uint16Array(n),
-    offset: new Float64Array(n),
-    bytes: new Uint32Array(n),
-    samples: new Uint32Array(n),
-    mint: new Float64Array(n),
-    maxt: new Float64Array(n),
-    encoding: new Uint8Array(n),
-  };
+  const table = newChunkTable(n);
   for (let k = 0; k < n; k++) {
     if (slicer.due()) await slicer.rest();
     const row = rows[k]!;

@@ -1,6 +1,6 @@
 // Series of several sources on their way to one Selection: each distinct list of labels once, chunks and deleted ranges as rows that name their
 // series.
-import { ENCODING, type ChunkTable, type Intervals } from '@munjigi/model';
+import { ENCODING, newChunkTable, type ChunkTable, type Intervals } from '@munjigi/model';
 
 /** Rows [0, n) of chunks; `series` numbers the distinct label lists in the order they came. */
 export interface ChunkRows {
@@ -147,14 +147,7 @@ function newChunkRows(): ChunkRows {
   return {
     n: 0,
     series: new Uint32Array(n),
-    arena: new Uint16Array(n),
-    source: new Uint16Array(n),
-    offset: new Float64Array(n),
-    bytes: new Uint32Array(n),
-    samples: new Uint32Array(n),
-    mint: new Float64Array(n),
-    maxt: new Float64Array(n),
-    encoding: new Uint8Array(n),
+    ...newChunkTable(n),
   };
 }
 

@@ -4,6 +4,7 @@ import { newColumn, type Selection } from '@munjigi/model';
 import type { BlockMeta } from '../block/meta.ts';
 import { openChunkReader } from '../chunk/reader.ts';
 import { HINT } from './plan.ts';
+import { removeFolders } from '../remove-folders.ts';
 import { selectionSource } from './selection-source.ts';
 import { writeBlock, type WriteSettings } from './write-block.ts';
 
@@ -65,10 +66,8 @@ export async function cutOutOfOrder(files: Files, o: OutOfOrderCut): Promise<Blo
     }
     return written;
   } catch (error) {
-    // Under a name that no start takes for a block first: a power failure may leave half of them.
-    for (const { ulid } of written) files.rename(`${o.dir}/${ulid}`, `${o.dir}/${ulid}.tmp-for-deletion`);
-    if (written.length > 0) await files.syncDir(o.dir);
-    for (const { ulid } of written) files.removeTree(`${o.dir}/${ulid}.tmp-for-deletion`);
+    const ulids = written.map(({ ulid }) => ulid);
+    await removeFolders(files, o.dir, ulids, '.tmp-for-deletion');
     throw error;
   } finally {
     source.close();

@@ -7,6 +7,7 @@ import { blockFolders, folderBytes } from './folders.ts';
 import { readMeta, type BlockMeta } from '../block/meta.ts';
 import { checkBlock } from '../block/reader.ts';
 import { HINT } from '../compact/plan.ts';
+import { removeFolders } from '../remove-folders.ts';
 
 /** A block as the list has it. */
 export interface ListedBlock {
@@ -98,22 +99,19 @@ export function openBlockList(
 
   function drop(ulid: string): void {
     o.whenUnseen(() => {
-      removing = Promise.all([removing, remove(`${path}/${ulid}`)]);
+      removing = Promise.all([removing, remove(ulid)]);
       // Whoever waits for it hears of a failure.
       removing.catch(() => undefined);
     });
   }
 
-  async function remove(dir: string): Promise<void> {
+  async function remove(ulid: string): Promise<void> {
     try {
-      // A name that no start takes for a block, and that lasts before anything inside goes: a crash leaves nothing that looks whole and is not.
-      files.rename(dir, `${dir}.tmp-for-deletion`);
-      await files.syncDir(path);
-      files.removeTree(`${dir}.tmp-for-deletion`);
+      await removeFolders(files, path, [ulid], '.tmp-for-deletion');
     } catch (error) {
       if (!(error instanceof EnvError)) throw error;
       log.warn('a block that is no longer needed could not be removed; the next start tries again', {
-        block: dir,
+        block: `${path}/${ulid}`,
         reason: error.message,
       });
     }

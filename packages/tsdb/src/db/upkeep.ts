@@ -57,7 +57,7 @@ export async function upkeep(s: Store): Promise<void> {
 }
 
 /** Whether the head spans so much that its oldest range can get no sample in order any more. */
-export function headIsFull({ head, options }: Store): boolean {
+function headIsFull({ head, options }: Store): boolean {
   const { mint, maxt } = head.range();
   return mint <= maxt && maxt - mint > 1.5 * options.minBlock_ms;
 }
@@ -69,8 +69,10 @@ async function cutHead(s: Store): Promise<void> {
   while (headIsFull(s) && !s.closing()) {
     const { mint } = s.head.range();
     const end = range * (Math.floor(mint / range) + 1);
-    if (s.options.faults?.truncateBeforeCut === true) await cutTooLate(s, mint, end);
-    else await cutRange(s, mint, end);
+    const held = await s.head.selectAll(mint, end - 1, 'in-order');
+    if (s.options.faults?.truncateBeforeCut === true)
+      await s.head.truncate(end).then(() => truncateLog(s, end));
+    await cutRange(s, held, mint, end);
     await s.head.truncate(end);
     await truncateLog(s, end);
     s.counters.headCuts++;
@@ -79,12 +81,8 @@ async function cutHead(s: Store): Promise<void> {
   if (cut) await cutOutOfOrder(s);
 }
 
-/** In-order samples in [mint, end) become a block. */
-async function cutRange(s: Store, mint: number, end: number): Promise<void> {
-  await publishCut(s, await s.head.selectAll(mint, end - 1, 'in-order'), mint, end);
-}
-
-async function publishCut(
+/** What was captured of [mint, end) in order becomes a block. */
+async function cutRange(
   s: Store,
   held: { readonly selection: Selection; close(): void },
   mint: number,
@@ -115,16 +113,8 @@ async function publishCut(
   }
 }
 
-/** The planted bug: what the block is made of is captured, but a crash finds neither it nor the block. */
-async function cutTooLate(s: Store, mint: number, end: number): Promise<void> {
-  const held = await s.head.selectAll(mint, end - 1, 'in-order');
-  await s.head.truncate(end);
-  await truncateLog(s, end);
-  await publishCut(s, held, mint, end);
-}
-
 /** Everything that came out of order becomes blocks of its own, which the next compactions merge with those of the same time. */
-export async function cutOutOfOrder(s: Store): Promise<void> {
+async function cutOutOfOrder(s: Store): Promise<void> {
   const { options, blocks } = s;
   const mark = await s.head.markOutOfOrder();
   if (mark === null) return;
@@ -280,7 +270,7 @@ function newestEnd(blocks: readonly ListedBlock[]): number {
 }
 
 /** What the log, the out-of-order log and the head's chunks take on disk. */
-export function headBytes({ env, options }: Store): number {
+function headBytes({ env, options }: Store): number {
   return ['wal', 'wbl', 'chunks_head'].reduce(
     (sum, dir) => sum + folderBytes(env.files, `${options.path}/${dir}`),
     0,

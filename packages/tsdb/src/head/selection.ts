@@ -1,6 +1,6 @@
 // The Selection of what was captured: exact arrays in label order, filled series by series with rests. Rows must stay what they are until
 // it is done (a share of the turns), commits may become visible.
-import type { ArenaRef, Intervals, Selection } from '@munjigi/model';
+import { newChunkTable, type ArenaRef, type Intervals, type Selection } from '@munjigi/model';
 import type { Captured } from './capture.ts';
 import { within, type ChunkBlock } from './chunk-list.ts';
 import { IN_MEMORY } from './chunk-table.ts';
@@ -46,16 +46,7 @@ export async function buildSelection(
   }
   const labelSymbols = new Uint32Array(labelFirst[count]!);
   const chunks = first[count]!;
-  const table = {
-    arena: new Uint16Array(chunks),
-    source: new Uint16Array(chunks),
-    offset: new Float64Array(chunks),
-    bytes: new Uint32Array(chunks),
-    samples: new Uint32Array(chunks),
-    mint: new Float64Array(chunks),
-    maxt: new Float64Array(chunks),
-    encoding: new Uint8Array(chunks),
-  };
+  const table = newChunkTable(chunks);
   const arenas = newArenas(store);
   let word = 0;
   let chunk = 0;

@@ -24,6 +24,7 @@ import type { WalCompression } from '../wal/compress.ts';
 import { RECORD, beginRecord, putExemplars, putMetadata, type LabelTexts } from '../wal/record.ts';
 import {
   SNAPSHOT_RECORD,
+  newSnapshotChunk,
   putSnapshotSeries,
   putSnapshotTombstones,
   removeOldSnapshots,
@@ -261,19 +262,7 @@ function chunkReader(data: SnapshotData): (i: number) => SnapshotChunk | null {
   const pages = data.pages.map((page) => new Uint8Array(page));
   const column = newColumn(256);
   const copy = new Uint8Array(64 * 1024);
-  const chunk: SnapshotChunk = {
-    mint: 0,
-    maxt: 0,
-    encoding: 0,
-    samples: 0,
-    b: copy,
-    at: 0,
-    bytes: 0,
-    lastHigh: 0,
-    lastLow: 0,
-    h: null,
-    row: 0,
-  };
+  const chunk = newSnapshotChunk(copy);
   return (i) => {
     const samples = data.samples[i]!;
     if (samples === 0) return null;

@@ -19,6 +19,7 @@ import {
   type ByteWriter,
 } from './bytes.ts';
 import { putHistogram, readHistogram } from './record-histogram.ts';
+import { removeFolders } from '../remove-folders.ts';
 import { beginRecord, putSeries, readExemplars, readLabels, type LabelTexts } from './record.ts';
 
 /** Exemplars: `putExemplars` with this type. */
@@ -60,31 +61,17 @@ export function listSnapshots(
 /** Removes all snapshots but the newest one, and unfinished ones. */
 export async function removeOldSnapshots(files: Files, path: string): Promise<void> {
   const { snapshots, leftovers } = listSnapshots(files, path);
-  await removeByName(files, path, [...leftovers, ...snapshots.slice(1).map(({ name }) => name)]);
+  for (const name of leftovers) files.removeTree(`${path}/${name}`);
+  const old = snapshots.slice(1).map(({ name }) => name);
+  await removeFolders(files, path, old, '.tmp');
+  if (leftovers.length > 0 || old.length > 0) await files.syncDir(path);
 }
 
 /** Removes all of them, for good when it resolves. */
 export async function removeSnapshots(files: Files, path: string): Promise<void> {
-  const { snapshots } = listSnapshots(files, path);
-  await removeByName(
-    files,
-    path,
-    snapshots.map(({ name }) => name),
-  );
-}
-
-/** A name that says it is not whole lasts before anything inside goes: half a snapshot would look like a head with few series. */
-async function removeByName(files: Files, path: string, names: readonly string[]): Promise<void> {
-  if (names.length === 0) return;
-  const unfinished = names.map((name) => (name.endsWith('.tmp') ? name : `${name}.tmp`));
-  names.forEach((name, i) => {
-    if (name === unfinished[i]) return;
-    files.removeTree(`${path}/${unfinished[i]}`);
-    files.rename(`${path}/${name}`, `${path}/${unfinished[i]}`);
-  });
-  await files.syncDir(path);
-  for (const name of unfinished) files.removeTree(`${path}/${name}`);
-  await files.syncDir(path);
+  const names = listSnapshots(files, path).snapshots.map(({ name }) => name);
+  await removeFolders(files, path, names, '.tmp');
+  if (names.length > 0) await files.syncDir(path);
 }
 
 // ---- records
@@ -185,19 +172,24 @@ export interface SnapshotSink {
   exemplar(ref: number, t: number, value: number, labels: string[]): void;
 }
 
-const chunkRead: SnapshotChunk = {
-  mint: 0,
-  maxt: 0,
-  encoding: 0,
-  samples: 0,
-  b: new Uint8Array(0),
-  at: 0,
-  bytes: 0,
-  lastHigh: 0,
-  lastLow: 0,
-  h: null,
-  row: 0,
-};
+/** To be filled; `b` is where its bytes will lie. */
+export function newSnapshotChunk(b: Uint8Array): SnapshotChunk {
+  return {
+    mint: 0,
+    maxt: 0,
+    encoding: 0,
+    samples: 0,
+    b,
+    at: 0,
+    bytes: 0,
+    lastHigh: 0,
+    lastLow: 0,
+    h: null,
+    row: 0,
+  };
+}
+
+const chunkRead: SnapshotChunk = newSnapshotChunk(new Uint8Array(0));
 const columns: HistogramColumns = newHistogramColumns(1);
 
 /** Reads one record; returns why it is wrong, '' when it is right: a snapshot with a wrong record is of no use. */
