@@ -102,7 +102,15 @@ class Execution {
       const values =
         value.values.length === 1 ? new Float64Array(grid.steps).fill(value.values[0]!) : value.values;
       const present = new Uint8Array(grid.steps).fill(1);
-      return { type: 'matrix', labels: [EMPTY_LABELS], values, grid, present, ...this.#done() };
+      return {
+        type: 'matrix',
+        labels: [EMPTY_LABELS],
+        values,
+        histograms: null,
+        grid,
+        present,
+        ...this.#done(),
+      };
     }
     let t = value;
     if (delayedNameRemoval)
@@ -121,6 +129,7 @@ class Execution {
         t_ms,
         labels,
         values: Float64Array.from(rows, (row) => t.values[row]!),
+        histograms: null,
         ...this.#done(),
       };
     }
@@ -132,6 +141,7 @@ class Execution {
       type: 'matrix',
       labels: sorted.labels,
       values: sorted.values,
+      histograms: null,
       present: sorted.present,
       grid,
       ...this.#done(),
@@ -142,7 +152,16 @@ class Execution {
   async #samples(n: FragmentNode): Promise<Result> {
     const p = await this.#partials.get(n.fragment.id)!;
     const { first, t, v } = p.samples!;
-    return { type: 'matrix', labels: p.labels, values: v, grid: null, first, times: t, ...this.#done() };
+    return {
+      type: 'matrix',
+      labels: p.labels,
+      values: v,
+      histograms: null,
+      grid: null,
+      first,
+      times: t,
+      ...this.#done(),
+    };
   }
 
   async #subqueryResult(input: PlanNode): Promise<Result> {
@@ -159,6 +178,7 @@ class Execution {
       type: 'matrix',
       labels: sorted.labels,
       values: sorted.values,
+      histograms: null,
       present: sorted.present,
       grid: input.grid,
       ...this.#done(),

@@ -1,6 +1,7 @@
 // What crosses the seam between planning and touching samples. Plain data all of it: the same Fragment runs in this thread, in a worker
 // with a part of the series, or later on another node, and `execute` merges the Partials.
 import type { Labels, Matcher } from '@munjigi/model';
+import type { Histogram } from './histogram/histogram.ts';
 
 /** Evaluation times start, start+step, ..., `steps` of them, in ms. An instant query has one step. */
 export interface Grid {
@@ -42,9 +43,12 @@ export interface FragmentAggregate {
   readonly labels: readonly string[];
 }
 
+/** What a cell's byte in a `present` column says: its value stands in `values`, or its histogram in `histograms`. */
+export const CELL = { absent: 0, float: 1, histogram: 2 } as const;
+
 /**
- * A Fragment's result over some of its series, as columns: row r has `steps` cells from r * steps. A cell is absent where its byte in
- * `present` is 0. Rows are series (with their names still on), or groups when the fragment aggregates.
+ * A Fragment's result over some of its series, as columns: row r has `steps` cells from r * steps, `present` says what is in each (CELL).
+ * Rows are series (with their names still on), or groups when the fragment aggregates.
  */
 export interface FragmentPartial {
   readonly fragment: number;
@@ -53,15 +57,20 @@ export interface FragmentPartial {
   readonly labels: readonly Labels[];
   readonly values: Float64Array;
   readonly present: Uint8Array;
+  /** Beside `values`, at cells that hold a histogram; null when none does. */
+  readonly histograms: readonly (Histogram | null)[] | null;
   /** Kahan compensation beside `values` for sum and avg (not added yet), counts for avg; null otherwise. */
   readonly compensation: Float64Array | null;
   readonly counts: Float64Array | null;
-  /** 'matrix' only: samples of row r are t/v[first[r]..first[r+1]). */
+  /** 'matrix' only: samples of row r are t/v[first[r]..first[r+1]); where `histograms` has one, it stands in v's place. */
   readonly samples: {
     readonly first: Uint32Array;
     readonly t: Float64Array;
     readonly v: Float64Array;
+    readonly histograms: readonly (Histogram | null)[] | null;
   } | null;
+  /** A fused aggregation met a histogram and gave up: the fragment has to be run again without it. */
+  readonly gaveUp: boolean;
   readonly annotations: readonly Annotation[];
   readonly samplesRead: number;
 }

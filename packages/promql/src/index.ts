@@ -13,6 +13,7 @@ export {
 } from './parse.ts';
 export { placeOf, printParseError, type ParseError, type Place } from './position.ts';
 export { printDurationExpr, printExpr, printMatcher } from './print.ts';
+export { EMPTY_HISTOGRAM, type Histogram } from './histogram/histogram.ts';
 export { execute } from './execute.ts';
 export { mergePartials } from './merge.ts';
 export { plan, type Plan, type PlanOptions } from './plan.ts';

@@ -42,6 +42,8 @@ function appendRows(f: Fragment, parts: readonly FragmentPartial[]): FragmentPar
     compensation: null,
     counts: null,
     samples: f.func === 'matrix' ? appendSamples(parts, rows) : null,
+    gaveUp: false,
+    histograms: null,
     annotations: [],
     samplesRead: 0,
   };
@@ -63,7 +65,7 @@ function appendSamples(parts: readonly FragmentPartial[], rows: number): Fragmen
     at += samples.t.length;
   }
   first[rows] = at;
-  return { first, t, v };
+  return { first, t, v, histograms: null };
 }
 
 function addGroups(f: Fragment, parts: readonly FragmentPartial[]): FragmentPartial {
@@ -95,6 +97,8 @@ function addGroups(f: Fragment, parts: readonly FragmentPartial[]): FragmentPart
     labels,
     ...out,
     samples: null,
+    gaveUp: false,
+    histograms: null,
     annotations: [],
     samplesRead: 0,
   };

@@ -23,6 +23,8 @@ export interface PlanOptions {
   readonly subqueryStep_ms?: number;
   /** Names are dropped at the end, as Prometheus' promql-delayed-name-removal does. Default false. */
   readonly delayedNameRemoval?: boolean;
+  /** Counter resets are told by start timestamps too (Prometheus' use-start-timestamps). Default false. */
+  readonly startTimestamps?: boolean;
   /** The query's text, for the places in annotations and errors. */
   readonly text?: string;
 }

@@ -206,6 +206,8 @@ class RowSink implements Sink {
       compensation: null,
       counts: null,
       samples: null,
+      gaveUp: false,
+      histograms: null,
       annotations,
       samplesRead,
     };
@@ -299,6 +301,8 @@ class GroupSink implements Sink {
       compensation: gather((g) => g.compensation),
       counts: gather((g) => g.counts),
       samples: null,
+      gaveUp: false,
+      histograms: null,
       annotations,
       samplesRead,
     };
@@ -415,7 +419,9 @@ class MatrixSink implements Sink {
       present: new Uint8Array(0),
       compensation: null,
       counts: null,
-      samples: { first, t, v },
+      samples: { first, t, v, histograms: null },
+      gaveUp: false,
+      histograms: null,
       annotations,
       samplesRead,
     };

@@ -60,6 +60,7 @@ test('strings of every kind', () => {
 test('a vector, and its limit', () => {
   const r: Result = {
     type: 'vector',
+    histograms: null,
     t_ms: 1000,
     labels: [labelsFromObject({ __name__: 'x', a: 'b' }), EMPTY_LABELS],
     values: Float64Array.of(1, 2.5),
@@ -76,6 +77,7 @@ test('a vector, and its limit', () => {
 test('a matrix on a grid, with gaps', () => {
   const r: Result = {
     type: 'matrix',
+    histograms: null,
     labels: [labelsFromObject({ a: '1' }), labelsFromObject({ a: '2' })],
     values: Float64Array.of(1, 0, 3, 0, 0.5, 0),
     present: Uint8Array.of(1, 0, 1, 0, 1, 0),
@@ -90,6 +92,7 @@ test('a matrix on a grid, with gaps', () => {
 test('a matrix of samples', () => {
   const r: Result = {
     type: 'matrix',
+    histograms: null,
     labels: [EMPTY_LABELS],
     values: Float64Array.of(1, 2),
     grid: null,
@@ -114,6 +117,7 @@ test('random numbers read back as themselves', () => {
   const kept = values.filter((x) => Number.isFinite(x));
   const r: Result = {
     type: 'matrix',
+    histograms: null,
     labels: [EMPTY_LABELS],
     values: kept,
     present: new Uint8Array(kept.length).fill(1),

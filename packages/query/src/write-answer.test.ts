@@ -11,6 +11,7 @@ function matrix(): Result {
   const cells = ROWS * STEPS;
   return {
     type: 'matrix',
+    histograms: null,
     labels: Array.from({ length: ROWS }, (_, i) => labelsFromObject({ i: String(i) })),
     values: Float64Array.from({ length: cells }, (_, i) => i),
     present: Uint8Array.from({ length: cells }, (_, i) => (i % 3 === 0 ? 0 : 1)),
@@ -75,6 +76,7 @@ test('series of samples are cut at their own bounds', async () => {
   const { answer, pauses } = await written(
     {
       type: 'matrix',
+      histograms: null,
       labels: counts.map((_, i) => labelsFromObject({ i: String(i) })),
       values: Float64Array.from({ length: total }, (_, i) => i),
       grid: null,
@@ -100,6 +102,7 @@ function samples(): Result {
   const first = Uint32Array.from({ length: 81 }, (_, i) => i * 1000);
   return {
     type: 'matrix',
+    histograms: null,
     labels: Array.from({ length: 80 }, (_, i) => labelsFromObject({ i: String(i) })),
     values: Float64Array.from({ length: 80_000 }, (_, i) => i / 7),
     grid: null,

@@ -106,13 +106,21 @@ function rowsOf(m: MatrixResult, from: number, to: number): MatrixResult {
       type: 'matrix',
       labels,
       values: m.values,
+      histograms: m.histograms,
       grid: null,
       times: m.times,
       first: m.first.subarray(from, to + 1),
     };
   const { grid } = m;
   const [a, b] = [from * grid.steps, to * grid.steps];
-  return { type: 'matrix', labels, values: m.values.subarray(a, b), grid, present: m.present.subarray(a, b) };
+  return {
+    type: 'matrix',
+    labels,
+    values: m.values.subarray(a, b),
+    histograms: m.histograms === null ? null : m.histograms.slice(a, b),
+    grid,
+    present: m.present.subarray(a, b),
+  };
 }
 
 /** Rows with columns of their own, to be moved to another thread, and what the copy cost. */
