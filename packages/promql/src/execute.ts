@@ -23,6 +23,7 @@ import {
 import { histogramBinary } from './binary-histogram.ts';
 import {
   CELL,
+  noHistograms,
   type Annotation,
   type Fragment,
   type FragmentPartial,
@@ -393,7 +394,7 @@ class Execution {
         const shown = {
           values: out.values.subarray(to, to + steps),
           present: out.present.subarray(to, to + steps),
-          histograms: new Array<Histogram | null>(steps).fill(null),
+          histograms: noHistograms(steps),
           at: 0,
         };
         mixedWindow(n.func, samples, n.windows, args, shown, { ...this.#about(n.inputPlace), name });
@@ -453,6 +454,10 @@ class Execution {
         return this.#scalarOf(await this.#table(args[0]!), grid);
       case 'timestamp':
         return this.#timestamp(await this.#table(args[0]!), grid);
+      case 'start_timestamp':
+        // Only samples as they are stored have one.
+        release(this.#io.budget, await this.#table(args[0]!));
+        return newTable(this.#io.budget, [], grid.steps);
       case 'max_of':
       case 'min_of': {
         const a = await this.#scalar(args[0]!);

@@ -50,6 +50,11 @@ export interface FragmentAggregate {
 /** What a cell's byte in a `present` column says: its value stands in `values`, or its histogram in `histograms`. */
 export const CELL = { absent: 0, float: 1, histogram: 2 } as const;
 
+/** A column beside cells that hold no histograms yet. */
+export function noHistograms(cells: number): (Histogram | null)[] {
+  return Array.from({ length: cells }, () => null);
+}
+
 /**
  * A Fragment's result over some of its series, as columns: row r has `steps` cells from r * steps, `present` says what is in each (CELL).
  * Rows are series (with their names still on), or groups when the fragment aggregates.

@@ -101,7 +101,8 @@ function riseOf(
   };
   if (isCustom(last) !== custom) return unlike();
   let schema = Math.min(last.schema, before.schema);
-  for (let i = lo + 1; isCounter && i < hi - 1; i++) {
+  const inner = isCounter ? hi - 1 : lo;
+  for (let i = lo + 1; i < inner; i++) {
     const h = s.histogram(i);
     if (isGauge(h)) w.annotate(notACounter(w.name(), w.place));
     schema = Math.min(schema, h.schema);

@@ -5,7 +5,7 @@ import { scalarBinary } from './arithmetic.ts';
 import type { Annotate } from './annotations.ts';
 import { histogramBinary } from './binary-histogram.ts';
 import { isComparison } from './check.ts';
-import { CELL, type Annotation, type Budget } from './fragment.ts';
+import { CELL, noHistograms, type Annotation, type Budget } from './fragment.ts';
 import type { Histogram } from './histogram/histogram.ts';
 import { deleteLabels, groupKey, groupLabels, keepLabels, setLabel, withoutMetadata } from './label-edit.ts';
 import { executionError } from './query-error.ts';
@@ -55,9 +55,9 @@ export function setOperation(
   out.drops.set(left.drops);
   out.values.set(left.values);
   if (left.histograms !== null || right.histograms !== null) {
-    const none = (t: Table): (Histogram | null)[] => new Array<Histogram | null>(t.values.length).fill(null);
-    const ofLeft = left.histograms ?? none(left);
-    out.histograms = op === 'or' ? [...ofLeft, ...(right.histograms ?? none(right))] : [...ofLeft];
+    const ofLeft = left.histograms ?? noHistograms(left.values.length);
+    out.histograms =
+      op === 'or' ? [...ofLeft, ...(right.histograms ?? noHistograms(right.values.length))] : [...ofLeft];
   }
   const there = new Uint8Array(steps);
   s.left.forEach((leftRows, ordinal) => {

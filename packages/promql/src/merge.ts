@@ -1,7 +1,7 @@
 // Partials of one fragment over different series, made into one.
 import { labelsKey, type Labels } from '@munjigi/model';
 import { uniqueAnnotations } from './annotations.ts';
-import type { Fragment, FragmentPartial } from './fragment.ts';
+import { noHistograms, type Fragment, type FragmentPartial } from './fragment.ts';
 import type { Histogram } from './histogram/histogram.ts';
 
 /** Merges the partials of a fragment that ran in parts; rows of series are put one after another, groups are added up. */
@@ -50,7 +50,7 @@ function joined(
   parts: readonly { n: number; histograms: readonly (Histogram | null)[] | null }[],
 ): (Histogram | null)[] | null {
   if (parts.every((p) => p.histograms === null)) return null;
-  return parts.flatMap((p) => p.histograms ?? new Array<Histogram | null>(p.n).fill(null));
+  return parts.flatMap((p) => p.histograms ?? noHistograms(p.n));
 }
 
 function appendSamples(parts: readonly FragmentPartial[], rows: number): FragmentPartial['samples'] {

@@ -11,7 +11,7 @@ import {
 } from '@munjigi/model';
 import { counterNameHint, uniqueAnnotations } from './annotations.ts';
 import type { Annotation, Budget, Fragment, FragmentAggregate, FragmentPartial } from './fragment.ts';
-import { CELL, fragmentRange } from './fragment.ts';
+import { CELL, fragmentRange, noHistograms } from './fragment.ts';
 import { histogramSize, type Histogram } from './histogram/histogram.ts';
 import type { Whereabouts } from './histogram-rate.ts';
 import { groupKey, groupLabels } from './label-edit.ts';
@@ -308,10 +308,6 @@ class RowSink implements Sink {
       samplesRead,
     };
   }
-}
-
-function noHistograms(cells: number): (Histogram | null)[] {
-  return new Array<Histogram | null>(cells).fill(null);
 }
 
 /** Whether any sample is a histogram that marks no end. */

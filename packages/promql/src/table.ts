@@ -1,6 +1,6 @@
 // An instant vector at every step, as columns: what expressions are computed on.
 import { compareLabels, labelsKey, type Labels } from '@munjigi/model';
-import { BUDGET, CELL, type Budget, type FragmentPartial } from './fragment.ts';
+import { BUDGET, CELL, noHistograms, type Budget, type FragmentPartial } from './fragment.ts';
 import { histogramSize, type Histogram } from './histogram/histogram.ts';
 import { withoutMetadata } from './label-edit.ts';
 import { executionError, takeCells } from './query-error.ts';
@@ -75,7 +75,7 @@ export function owned(b: Budget, t: Table): Table {
 /** Puts a histogram into a cell of a table that may be changed, and takes room for it. */
 export function putHistogram(b: Budget, t: Table, at: number, h: Histogram): void {
   takeCells(b, histogramSize(h));
-  t.histograms ??= new Array<Histogram | null>(t.values.length).fill(null);
+  t.histograms ??= noHistograms(t.values.length);
   t.histograms[at] = h;
   t.present[at] = CELL.histogram;
 }

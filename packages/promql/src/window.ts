@@ -425,7 +425,8 @@ export function quantileOf(q: number, values: Float64Array, n: number): number {
   if (weight === 0 || upper === lower) return values[lower]!;
   // Everything behind the selected one is as large or larger.
   let above = values[upper]!;
-  for (let i = upper + 1; upper >= nans && i < n; i++) if (values[i]! < above) above = values[i]!;
+  // A NaN stays: nothing is smaller.
+  for (let i = upper + 1; i < n; i++) if (values[i]! < above) above = values[i]!;
   return values[lower]! * (1 - weight) + above * weight;
 }
 

@@ -1,5 +1,5 @@
 // Sums and means of many histograms with compensation, as the aggregations and the _over_time functions of Prometheus 3.16 compute them.
-import { RESET_HINT } from '@munjigi/model';
+import { RESET_HINT, SCHEMA_CUSTOM } from '@munjigi/model';
 import {
   addAbove,
   addHistograms,
@@ -105,7 +105,7 @@ export class HistogramSum {
       this.#sum = sumOf(h);
       return false;
     }
-    if (isCustom(h) === isCustom(this.#sum)) return true;
+    if (isCustom(h) === (this.#sum.schema === SCHEMA_CUSTOM)) return true;
     this.incompatible = true;
     return false;
   }
