@@ -370,7 +370,11 @@ class Planner {
       throw executionError(
         `${this.#place(e)}: the subquery has ${steps} steps, at most ${MAX_SUBQUERY_STEPS} are evaluated`,
       );
-    return { input: this.node(e.expr, { start_ms, step_ms, steps }), range_ms, offset, at: e.at };
+    // What samples a subquery gives decides which resets are seen: they are told from buckets.
+    this.#bucketsWanted++;
+    const input = this.node(e.expr, { start_ms, step_ms, steps });
+    this.#bucketsWanted--;
+    return { input, range_ms, offset, at: e.at };
   }
 
   /** A window function over a matrix selector or a subquery. */
@@ -590,9 +594,7 @@ function isLiteral(e: Expr): boolean {
 function needsBuckets(e: Expr): boolean {
   if (e.kind === 'call') return NEEDS_BUCKETS.has(e.func);
   if (e.kind === 'aggregate') return e.op === 'count_values';
-  if (e.kind === 'binary') return ['</', '>/', '==', '!='].includes(e.op);
-  // What samples a subquery gives decides which resets are seen.
-  return e.kind === 'subquery';
+  return e.kind === 'binary' && ['</', '>/', '==', '!='].includes(e.op);
 }
 
 /** How far each evaluation time lies after its window's end, in ms. */
