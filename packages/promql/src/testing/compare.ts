@@ -3,7 +3,9 @@ import { compareLabels, formatNumber, isStale, printLabels, type Labels } from '
 import { CELL, type Annotation } from '../fragment.ts';
 import type { Histogram } from '../histogram/histogram.ts';
 import { eachPoint, type MatrixResult, type Result, type VectorResult } from '../result.ts';
-import { histogramsMatch, printHistogramItem } from './histogram-item.ts';
+import { almostEqual } from './almost.ts';
+import { histogramsMatch } from './histogram-match.ts';
+import { printLiteral } from './literal.ts';
 import type { Expectation, ExpectedSeries, Times, WantedAnnotations } from './script.ts';
 
 /** `times` are those of a matrix' points; null: a matrix is not expected. */
@@ -13,7 +15,8 @@ export function compareResult(got: Result, want: Expectation, times: Times | nul
       if (want.text === null) return `want no string, got ${JSON.stringify(got.value)}`;
       return got.value === want.text ? '' : differ(JSON.stringify(want.text), JSON.stringify(got.value));
     case 'scalar':
-      if (want.scalar === null) return `want ${wantedKind(want)}, got the scalar ${formatNumber(got.value, 'g')}`;
+      if (want.scalar === null)
+        return `want ${wantedKind(want)}, got the scalar ${formatNumber(got.value, 'g')}`;
       return almostEqual(got.value, want.scalar)
         ? ''
         : differ(formatNumber(want.scalar, 'g'), formatNumber(got.value, 'g'));
@@ -31,8 +34,16 @@ export function compareResult(got: Result, want: Expectation, times: Times | nul
 /** Annotations of both kinds as Prometheus' runner judges them. */
 export function compareAnnotations(got: readonly Annotation[], want: Expectation): string {
   return (
-    annotationsOf('warn', got.filter((a) => a.severity === 'warning'), want.warn) ||
-    annotationsOf('info', got.filter((a) => a.severity === 'info'), want.info)
+    annotationsOf(
+      'warn',
+      got.filter((a) => a.severity === 'warning'),
+      want.warn,
+    ) ||
+    annotationsOf(
+      'info',
+      got.filter((a) => a.severity === 'info'),
+      want.info,
+    )
   );
 }
 
@@ -88,7 +99,8 @@ function compareVector(got: VectorResult, want: Expectation): string {
     if (wanted === undefined) return `unexpected series ${shown} ${pointText(got.values, i, h)}`;
     if (seen.has(wanted)) return `series ${shown} is there twice`;
     seen.add(wanted);
-    if (want.ordered && wanted.place !== i) return `${shown}: want it at place ${wanted.place + 1}, got ${i + 1}`;
+    if (want.ordered && wanted.place !== i)
+      return `${shown}: want it at place ${wanted.place + 1}, got ${i + 1}`;
     if (!samePoint(wanted, 0, got.values, i, h))
       return `${shown}: ${differ(itemText(wanted, 0), pointText(got.values, i, h))}`;
   }
@@ -155,18 +167,6 @@ function stale(values: Float64Array | readonly number[], i: number): boolean {
   return isStale(new Uint32Array(values.buffer, values.byteOffset, 2 * values.length), i);
 }
 
-/** Equal to a part in a million; NaN equals NaN. */
-export function almostEqual(a: number, b: number): boolean {
-  if (a === b || (a !== a && b !== b)) return true;
-  const size = Math.abs(a) + Math.abs(b);
-  const difference = Math.abs(a - b);
-  if (a === 0 || b === 0 || size < SMALLEST_NORMAL) return difference < EPSILON * SMALLEST_NORMAL;
-  return difference / Math.min(size, Number.MAX_VALUE) < EPSILON;
-}
-
-const EPSILON = 1e-6;
-const SMALLEST_NORMAL: number = 2 ** -1022;
-
 function differ(want: string, got: string): string {
   return `want ${want}, got ${got}`;
 }
@@ -181,7 +181,7 @@ function itemText(s: ExpectedSeries, k: number): string {
 }
 
 function pointText(values: Float64Array | readonly number[], i: number, h: Histogram | null): string {
-  if (h !== null) return printHistogramItem(h);
+  if (h !== null) return printLiteral(h);
   return stale(values, i) ? 'stale' : formatNumber(values[i]!, 'g');
 }
 

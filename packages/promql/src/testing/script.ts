@@ -115,7 +115,10 @@ class ScriptParser {
 
   constructor(text: string) {
     // A comment is an empty line: it ends a block too.
-    this.#lines = text.split('\n').map((line) => line.trim()).map((line) => (line.startsWith('#') ? '' : line));
+    this.#lines = text
+      .split('\n')
+      .map((line) => line.trim())
+      .map((line) => (line.startsWith('#') ? '' : line));
   }
 
   run(): { commands: Command[]; problems: ScriptProblem[] } {
@@ -132,15 +135,14 @@ class ScriptParser {
     return { commands: this.#commands, problems: this.#problems };
   }
 
-  /** What is thrown belongs to the line read last; false: something was. */
-  #guarded(read: () => void): boolean {
+  /** What `read` gives; null: it threw, which is a problem of the line read last. */
+  #guarded<T>(read: () => T): T | null {
     try {
-      read();
-      return true;
+      return read();
     } catch (error) {
       if (!(error instanceof ScriptError)) throw error;
       this.#problems.push({ line: this.#at, message: error.message });
-      return false;
+      return null;
     }
   }
 
@@ -154,71 +156,75 @@ class ScriptParser {
 
   #load(head: string, line: number): void {
     const parts = LOAD.exec(head)?.groups;
-    if (parts === undefined) throw new ScriptError('invalid load command. (load[_with_nhcb] <step:duration>)');
+    if (parts === undefined)
+      throw new ScriptError('invalid load command. (load[_with_nhcb] <step:duration>)');
     const step_ms = duration(parts['step']!, 'step');
     const series: LoadedSeries[] = [];
-    let pending: { readonly line: number; readonly labels: Labels; readonly distance_ms: Float64Array } | null = null;
-    const unfollowed = (at: number): void => {
-      this.#problems.push({ line: at, message: '@st line has no following sample line' });
-    };
+    let starts: StartTimes | null = null;
     for (let text = this.#next(); text !== null; text = this.#next()) {
       const described = text;
+      const before = starts;
+      starts = null;
       if (isStartTimesLine(described)) {
-        if (pending !== null) unfollowed(pending.line);
-        pending = null;
-        this.#guarded(() => {
-          pending = { line: this.#at, ...said(() => parseStartTimesLine(described)) };
-        });
+        this.#followed(before, null);
+        starts = this.#guarded(() => ({ line: this.#at, ...said(() => parseStartTimesLine(described)) }));
         continue;
       }
-      this.#guarded(() => {
-        const read = said(() => parseSeriesLine(described));
-        series.push({ ...read, startDistance_ms: pending === null ? null : startsOf(read, pending) });
-      });
-      pending = null;
+      const read = this.#guarded(() => said(() => parseSeriesLine(described)));
+      if (read !== null && this.#followed(before, read))
+        series.push({ ...read, startDistance_ms: before?.distance_ms ?? null });
     }
-    if (pending !== null) unfollowed((pending as { line: number }).line);
+    this.#followed(starts, null);
     this.#commands.push({ kind: 'load', line, step_ms, withNhcb: parts['nhcb'] !== undefined, series });
+  }
+
+  /** Whether start timestamps, if there are some, belong to the line behind them. */
+  #followed(starts: StartTimes | null, by: SeriesLine | null): boolean {
+    if (starts === null) return true;
+    const message =
+      by === null
+        ? '@st line has no following sample line'
+        : by.labels.join('\0') !== starts.labels.join('\0')
+          ? '@st metric does not match the following sample line metric'
+          : by.kind.length !== starts.distance_ms.length
+            ? `@st line has ${starts.distance_ms.length} values but sample line has ${by.kind.length}`
+            : '';
+    if (message !== '') this.#problems.push({ line: starts.line, message });
+    return message === '';
   }
 
   #eval(head: string, line: number): void {
     const instant = INSTANT.exec(head)?.groups;
-    const ranged = RANGE.exec(head)?.groups;
-    const parts = instant ?? ranged;
+    const parts = instant ?? RANGE.exec(head)?.groups;
     if (parts === undefined)
       throw new ScriptError(
         "invalid evaluation command. Must be either 'eval[_fail|_warn|_ordered|_info] instant at <offset:duration> <query>' or 'eval[_fail|_warn|_info] range from <from> to <to> step <step> <query>'",
       );
     const text = parts['expr']!;
-    let expr: Expr | null = null;
-    let range: Times | null = null;
-    let at_ms = 0;
-    let good = this.#guarded(() => {
-      expr = expressionOf(text);
-      if (instant === undefined) range = timesOf(ranged!);
-      else at_ms = duration(instant['at']!, 'timestamp');
-    });
+    const asked = this.#guarded(() => ({
+      expr: expressionOf(text),
+      range: instant === undefined ? timesOf(parts) : null,
+      at_ms: instant === undefined ? 0 : duration(instant['at']!, 'timestamp'),
+    }));
     const want = newExpectation(parts['mode']);
+    let good = true;
     for (let body = this.#next(); body !== null; body = this.#next()) {
       const described = body;
-      let ends = false;
-      if (!this.#guarded(() => (ends = want.read(described)))) good = false;
-      if (ends) break;
+      const ends = this.#guarded(() => want.read(described));
+      good &&= ends !== null;
+      if (ends === true) break;
     }
-    if (good && !this.#guarded(() => want.check(instant !== undefined))) good = false;
-    if (!good || expr === null) return;
-    const { rangeVector } = want;
-    this.#commands.push({
-      kind: 'eval',
-      line,
-      text,
-      expr,
-      range,
-      // A range vector is asked for at its last time.
-      at_ms: rangeVector === null ? at_ms : rangeVector.end_ms,
-      want,
-    });
+    if (asked === null || !good || this.#guarded(() => want.check(instant !== undefined)) === null) return;
+    // A range vector is asked for at its last time.
+    const at_ms = want.rangeVector?.end_ms ?? asked.at_ms;
+    this.#commands.push({ kind: 'eval', line, text, ...asked, at_ms, want });
   }
+}
+
+interface StartTimes {
+  readonly line: number;
+  readonly labels: Labels;
+  readonly distance_ms: Float64Array;
 }
 
 class ScriptError extends Error {}
@@ -232,17 +238,6 @@ function said<T>(read: () => T): T {
   }
 }
 
-function startsOf(
-  read: SeriesLine,
-  starts: { readonly labels: Labels; readonly distance_ms: Float64Array },
-): Float64Array {
-  if (read.labels.join('\0') !== starts.labels.join('\0'))
-    throw new ScriptError('@st metric does not match the following sample line metric');
-  const [n, samples] = [starts.distance_ms.length, read.kind.length];
-  if (n !== samples) throw new ScriptError(`@st line has ${n} values but sample line has ${samples}`);
-  return starts.distance_ms;
-}
-
 function expressionOf(text: string): Expr {
   const parsed = parse(text, SCRIPT_PARSER);
   if ('expr' in parsed) return parsed.expr;
@@ -251,7 +246,8 @@ function expressionOf(text: string): Expr {
 
 function duration(text: string, what: string): number {
   const parsed = parseDuration(text);
-  if ('error' in parsed) throw new ScriptError(`invalid ${what} definition ${JSON.stringify(text)}: ${parsed.error}`);
+  if ('error' in parsed)
+    throw new ScriptError(`invalid ${what} definition ${JSON.stringify(text)}: ${parsed.error}`);
   return parsed.ms;
 }
 
@@ -318,7 +314,8 @@ class ExpectationReader implements Expectation {
     }
     if (line.startsWith('expect range vector')) {
       const parts = RANGE_VECTOR.exec(line)?.groups;
-      if (parts === undefined) throw new ScriptError(`invalid range vector definition ${JSON.stringify(line)}`);
+      if (parts === undefined)
+        throw new ScriptError(`invalid range vector definition ${JSON.stringify(line)}`);
       this.rangeVector = timesOf(parts);
     } else if (line.startsWith('expect string')) this.text = this.#string(line);
     // A metric of that name is written as expect{}.
@@ -380,15 +377,16 @@ class ExpectationReader implements Expectation {
     this.series.push({ labels, ...items, place: this.#places++ });
   }
 
-  /** Whether the lines fit together. Throws when not. */
-  check(instant: boolean): void {
+  /** Throws where the lines do not fit together. */
+  check(instant: boolean): true {
     if (this.rangeVector !== null && !instant)
       throw new ScriptError('a range query gives no range vector: expect it of an instant query');
-    if (!instant || this.rangeVector !== null) return;
+    if (!instant || this.rangeVector !== null) return true;
     for (const { kind } of this.series)
       if (kind.length !== 1)
         throw new ScriptError(
           `expecting ${kind.length} values in instant evaluation not allowed. consider using 'expect range vector' directive to enable a range vector result for an instant query`,
         );
+    return true;
   }
 }

@@ -1,16 +1,9 @@
 // Series descriptions of test scripts, as in Prometheus' unit tests: `name{label="value"} 1 2+3x4 _ stale {{count:1}}x3`.
-import {
-  labelsFrom,
-  METRIC_NAME,
-  parseDuration,
-  parseNumber,
-  setStale,
-  type Labels,
-} from '@munjigi/model';
+import { labelsFrom, METRIC_NAME, parseDuration, parseNumber, setStale, type Labels } from '@munjigi/model';
 import { CELL } from '../fragment.ts';
 import type { Histogram } from '../histogram/histogram.ts';
+import { readHistogramItem } from '../histogram/parse.ts';
 import { unquote } from '../string-literal.ts';
-import { parseHistogramItem } from './histogram-item.ts';
 
 /** Samples that one line may describe. */
 const MAX_ITEMS = 1_000_000;
@@ -50,7 +43,9 @@ export function parseStartTimesLine(line: string): { labels: Labels; distance_ms
 }
 
 const OFFSET = '[+-]?[0-9]+[a-wyzA-Z]*';
-const START_ITEM = new RegExp(`^(?<first>${OFFSET})(?:(?<sign>[+-])(?<step>${OFFSET}))?(?:x(?<times>[0-9]+))?$`);
+const START_ITEM = new RegExp(
+  `^(?<first>${OFFSET})(?:(?<sign>[+-])(?<step>${OFFSET}))?(?:x(?<times>[0-9]+))?$`,
+);
 
 function startTimes(item: string, out: number[]): void {
   const gap = gapOf(item);
@@ -87,8 +82,12 @@ function timesOf(digits: string | undefined): number {
   return 1 + Number(digits ?? 0);
 }
 
+function checkCount(item: string, count: number): void {
+  if (count > MAX_ITEMS) throw new Error(`${item}: a line has at most ${MAX_ITEMS} items`);
+}
+
 function repeat(item: string, times: number, before: number, add: () => void): void {
-  if (before + times > MAX_ITEMS) throw new Error(`${item}: a line has at most ${MAX_ITEMS} items`);
+  checkCount(item, before + times);
   for (let i = 0; i < times; i++) add();
 }
 
@@ -156,10 +155,11 @@ function parseMetric(line: string): { labels: Labels; end: number } {
 
 /** No hexadecimal here: `0x4` is five zeros. */
 const NUMBER = '(?:inf|nan|(?:[0-9][0-9_]*\\.?[0-9]*|\\.[0-9]+)(?:e[+-]?[0-9]+)?)';
-const FLOAT_ITEM = new RegExp(`^(?<first>[+-]?${NUMBER})(?:(?<step>[+-]${NUMBER})x(?<times>[0-9]+)|x(?<copies>[0-9]+))?$`, 'i');
-/** An item is a run without spaces, or a histogram with what is attached to it. */
-const ITEM = /\{\{.*?\}\}(?:[+-]\{\{.*?\}\})?[^ \t]*|[^ \t]+/gy;
-const SPACES = /[ \t]*/y;
+const FLOAT_ITEM = new RegExp(
+  `^(?<first>[+-]?${NUMBER})(?:(?<step>[+-]${NUMBER})x(?<times>[0-9]+)|x(?<copies>[0-9]+))?$`,
+  'i',
+);
+const ITEM = /[^ \t]+/y;
 
 class Builder {
   readonly kinds: number[] = [];
@@ -191,17 +191,33 @@ class Builder {
 function parseItems(text: string): Items {
   const b = new Builder();
   let at = 0;
-  while (at < text.length) {
-    SPACES.lastIndex = at;
-    at += SPACES.exec(text)![0].length;
-    if (at === text.length) break;
-    if (at === 0) throw new Error(`series values: unexpected ${JSON.stringify(text.slice(0, 10))} behind the labels`);
-    ITEM.lastIndex = at;
-    const item = ITEM.exec(text)![0];
-    at += item.length;
-    addItem(b, item);
+  for (;;) {
+    const from = at;
+    SPACE.lastIndex = at;
+    at += SPACE.exec(text)![0].length;
+    if (at === text.length) return b.items();
+    if (at === from) throw new Error(`series values: unexpected ${JSON.stringify(text.slice(at, at + 10))}`);
+    if (text.startsWith('{{', at)) at = addHistograms(b, text, at);
+    else {
+      ITEM.lastIndex = at;
+      const item = ITEM.exec(text)![0];
+      addItem(b, item);
+      at += item.length;
+    }
   }
-  return b.items();
+}
+
+const COPIES = /\}\}x([0-9]+)/g;
+
+/** Adds the histograms of the item at `at`; where it ends. */
+function addHistograms(b: Builder, text: string, at: number): number {
+  for (const [item, times] of text.slice(at).matchAll(COPIES))
+    checkCount(item, b.kinds.length + Number(times));
+  const item = readHistogramItem(text, at);
+  if ('error' in item)
+    throw new Error(`series values: ${item.error} at character ${item.at + 1} of the values`);
+  for (const h of item.histograms) b.add(CELL.histogram, 0, h, item.hintSet);
+  return item.end;
 }
 
 function addItem(b: Builder, item: string): void {
@@ -216,17 +232,9 @@ function addItem(b: Builder, item: string): void {
     b.add(CELL.float, 0, null, false);
     return;
   }
-  if (item.startsWith('{{')) {
-    const { first, next, times, hinted } = parseHistogramItem(item);
-    let h = first;
-    repeat(item, times, before, () => {
-      if (b.kinds.length > before) h = next(h);
-      b.add(CELL.histogram, 0, h, hinted);
-    });
-    return;
-  }
   const parts = FLOAT_ITEM.exec(item)?.groups;
-  if (parts === undefined) throw new Error(`series values: unexpected ${item}, expected a number, a histogram, "_" or "stale"`);
+  if (parts === undefined)
+    throw new Error(`series values: unexpected ${item}, expected a number, a histogram, "_" or "stale"`);
   let value = numberOf(parts['first']!);
   const step = parts['step'] === undefined ? 0 : numberOf(parts['step']);
   const times = timesOf(parts['times'] ?? parts['copies']);
