@@ -12,3 +12,4 @@ export * from './sample.ts';
 export * from './selection.ts';
 export * from './storage.ts';
 export * from './symbols.ts';
+export * from './wasm.ts';
