@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { OutputError, stderr, stdout } from '@munjigi/env/node';
 import { check, type CheckOptions } from './commands/check.ts';
+import { registerPromqlExplain } from './commands/promql-explain.ts';
 import { registerPromqlQuery } from './commands/promql-query.ts';
 import { registerTsdb } from './commands/tsdb/register.ts';
 import { up, type UpOptions } from './commands/up.ts';
@@ -44,6 +45,7 @@ export async function main(args: readonly string[]): Promise<number> {
     code = result;
   };
   registerPromqlQuery(promql, done, example);
+  registerPromqlExplain(promql, done, example);
 
   registerTsdb(program, done, example);
 

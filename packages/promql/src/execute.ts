@@ -18,6 +18,7 @@ import { withoutMetadata } from './label-edit.ts';
 import { labelJoin, labelReplace } from './label-functions.ts';
 import { setOperation, vectorOperation } from './match.ts';
 import { uniqueAnnotations } from './merge.ts';
+import { costOf } from './observe.ts';
 import type { Plan } from './plan.ts';
 import type { AggregateNode, BinaryNode, CallNode, FragmentNode, PlanNode, WindowNode } from './plan-node.ts';
 import { checkCancelled, executionError, unsupported } from './query-error.ts';
@@ -186,6 +187,13 @@ class Execution {
   }
 
   async #node(n: PlanNode): Promise<Value> {
+    const done = this.#io.observe?.(n);
+    const value = await this.#valueOf(n);
+    done?.(costOf(value));
+    return value;
+  }
+
+  async #valueOf(n: PlanNode): Promise<Value> {
     checkCancelled(this.#io.budget);
     this.#order = null;
     switch (n.kind) {

@@ -2,6 +2,7 @@
 // with a part of the series, or later on another node, and `execute` merges the Partials.
 import type { Labels, Matcher } from '@munjigi/model';
 import type { Histogram } from './histogram/histogram.ts';
+import type { NodeObserver } from './observe.ts';
 
 /** Evaluation times start, start+step, ..., `steps` of them, in ms. An instant query has one step. */
 export interface Grid {
@@ -104,6 +105,8 @@ export interface QueryIO {
   readonly budget: Budget;
   /** Lets others run: called after about 20 ms of work. */
   readonly pause?: () => Promise<void>;
+  /** Looks on while the nodes of the plan are computed. */
+  readonly observe?: NodeObserver;
 }
 
 /** The samples a fragment can touch, in ms, both inclusive. */

@@ -15,8 +15,11 @@ export { placeOf, printParseError, type ParseError, type Place } from './positio
 export { printDurationExpr, printExpr, printMatcher } from './print.ts';
 export { EMPTY_HISTOGRAM, type Histogram } from './histogram/histogram.ts';
 export { execute } from './execute.ts';
+export { explainPlan, printExplained, type Detail, type Explained } from './explain.ts';
 export { mergePartials } from './merge.ts';
+export type { NodeCost, NodeObserver } from './observe.ts';
 export { plan, type Plan, type PlanOptions } from './plan.ts';
+export type { PlanNode } from './plan-node.ts';
 export { QueryError, type QueryErrorKind } from './query-error.ts';
 export {
   eachPoint,
