@@ -11,5 +11,6 @@ export * from './relabel.ts';
 export * from './rfc3339.ts';
 export * from './sample.ts';
 export * from './selection.ts';
+export * from './shared-memory.ts';
 export * from './storage.ts';
 export * from './symbols.ts';

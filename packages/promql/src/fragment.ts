@@ -1,6 +1,6 @@
 // What crosses the seam between planning and touching samples. Plain data all of it: the same Fragment runs in this thread, in a worker
 // with a part of the series, or later on another node, and `execute` merges the Partials.
-import type { Labels, Matcher } from '@munjigi/model';
+import { newSharedBuffer, type Labels, type Matcher } from '@munjigi/model';
 import type { Histogram } from './histogram/histogram.ts';
 import type { NodeObserver } from './observe.ts';
 
@@ -120,5 +120,5 @@ export function fragmentRange(f: Fragment): { mint: number; maxt: number } {
 
 /** A budget for one query in one thread. */
 export function newBudget(limits: Limits = { maxSamples: 0, maxBytes: 0 }): Budget {
-  return { state: new Int32Array(new SharedArrayBuffer(BUDGET.cells * 4)), limits };
+  return { state: new Int32Array(newSharedBuffer(BUDGET.cells * 4)), limits };
 }

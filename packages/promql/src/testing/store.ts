@@ -6,6 +6,7 @@ import {
   ENCODING,
   growColumn,
   labelValue,
+  newSharedBuffer,
   type ChunkReader,
   type Column,
   type ExemplarSeries,
@@ -77,7 +78,7 @@ export class MemoryStore implements Queryable {
     }
     if (this.#arena !== null) return;
     const total = this.#series.reduce((sum, s) => sum + 16 * s.n, 0);
-    this.#arena = new SharedArrayBuffer(Math.max(8, total));
+    this.#arena = newSharedBuffer(Math.max(8, total));
     this.#offsets = [];
     let at = 0;
     for (const s of this.#series) {
@@ -186,9 +187,9 @@ function mergeColumns(
 }
 
 function pagesOf(texts: readonly string[]): SymbolPages {
-  const index = new SharedArrayBuffer(Math.max(8, 8 * texts.length));
+  const index = newSharedBuffer(Math.max(8, 8 * texts.length));
   const room = texts.reduce((sum, text) => sum + 4 + 3 * text.length, 0);
-  const data = new SharedArrayBuffer(Math.max(4, room));
+  const data = newSharedBuffer(Math.max(4, room));
   const bytes = new Uint8Array(data);
   const entries = new Uint32Array(index);
   let at = 0;

@@ -1,0 +1,2 @@
+// For programs without a store of their own: series in memory, and a query from text to result in one call.
+export { MemoryStore, queryOnce, type QueryParams, type Readable } from './testing/store.ts';
