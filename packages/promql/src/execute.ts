@@ -39,6 +39,7 @@ import { infoFragments, withInfo } from './info.ts';
 import { withoutMetadata } from './label-edit.ts';
 import { labelJoin, labelReplace } from './label-functions.ts';
 import { setOperation, vectorOperation } from './match.ts';
+import { costOf } from './observe.ts';
 import type { Plan } from './plan.ts';
 import type {
   AggregateNode,
@@ -219,6 +220,13 @@ class Execution {
   }
 
   async #node(n: PlanNode): Promise<Value> {
+    const done = this.#io.observe?.(n);
+    const value = await this.#valueOf(n);
+    done?.(costOf(value));
+    return value;
+  }
+
+  async #valueOf(n: PlanNode): Promise<Value> {
     checkCancelled(this.#io.budget);
     this.#order = null;
     switch (n.kind) {

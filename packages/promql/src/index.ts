@@ -16,8 +16,11 @@ export { prettyExpr, printDurationExpr, printExpr, printMatcher } from './print.
 export { EMPTY_HISTOGRAM, equalHistograms, type Histogram } from './histogram/histogram.ts';
 export { printHistogram } from './histogram/print.ts';
 export { execute } from './execute.ts';
+export { explainPlan, printExplained, type Detail, type Explained } from './explain.ts';
 export { mergePartials } from './merge.ts';
+export type { NodeCost, NodeObserver } from './observe.ts';
 export { plan, type Plan, type PlanOptions } from './plan.ts';
+export type { PlanNode } from './plan-node.ts';
 export { QueryError, type QueryErrorKind } from './query-error.ts';
 export {
   eachPoint,

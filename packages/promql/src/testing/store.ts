@@ -13,6 +13,7 @@ import {
   labelValue,
   newColumn,
   newHistogramColumns,
+  newSharedBuffer,
   appendEmptyRows,
   clearHistograms,
   sameHistogram,
@@ -304,9 +305,9 @@ function copyRange(from: Column, mint: number, maxt: number, into: Column): void
 }
 
 function pagesOf(texts: readonly string[]): SymbolPages {
-  const index = new SharedArrayBuffer(Math.max(8, 8 * texts.length));
+  const index = newSharedBuffer(Math.max(8, 8 * texts.length));
   const room = texts.reduce((sum, text) => sum + 4 + 3 * text.length, 0);
-  const data = new SharedArrayBuffer(Math.max(4, room));
+  const data = newSharedBuffer(Math.max(4, room));
   const bytes = new Uint8Array(data);
   const entries = new Uint32Array(index);
   let at = 0;
