@@ -168,9 +168,9 @@ class Reference {
       server = this.folder(order).then((dir) => startTwin(this.#program, dir, key, features));
       this.#servers.set(key, server);
     }
-    const { url, explain } = await server;
-    return askServer(url, q).catch((error: unknown) => {
-      throw explain(error);
+    const started = await server;
+    return askServer(started.url, q).catch((error: unknown) => {
+      throw started.explain(error);
     });
   }
 

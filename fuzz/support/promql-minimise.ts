@@ -13,26 +13,29 @@ export async function minimised(
 ): Promise<{ readonly expr: Expr; readonly question: Question }> {
   let best = { expr, question };
   let tries = 0;
-  const attempt = async (next: { expr: Expr; question: Question }): Promise<boolean> => {
-    if (++tries > TRIES || !(await differs(next.question))) return false;
-    best = next;
-    return true;
-  };
-  for (let found = true; found && tries < TRIES;) {
-    found = false;
-    for (const smaller of simpler(best.expr)) {
-      const next = { expr: smaller, question: { ...best.question, query: printExpr(smaller) } };
-      if (next.question.query.length >= best.question.query.length) continue;
-      if ((found = await attempt(next))) break;
+  for (;;) {
+    let found = false;
+    for (const next of candidates(best.expr, best.question)) {
+      if (++tries > TRIES) return best;
+      if (!(await differs(next.question))) continue;
+      best = next;
+      found = true;
+      break;
     }
-    if (found) continue;
-    for (const q of easier(best.question))
-      if (await attempt({ expr: best.expr, question: q })) {
-        found = true;
-        break;
-      }
+    if (!found) return best;
   }
-  return best;
+}
+
+/** Everything one step simpler: smaller expressions first, then fewer times and options. */
+function* candidates(
+  expr: Expr,
+  question: Question,
+): Generator<{ readonly expr: Expr; readonly question: Question }> {
+  for (const smaller of simpler(expr)) {
+    const query = printExpr(smaller);
+    if (query.length < question.query.length) yield { expr: smaller, question: { ...question, query } };
+  }
+  for (const q of easier(question)) yield { expr, question: q };
 }
 
 function* easier(q: Question): Generator<Question> {
