@@ -185,7 +185,6 @@ describe('what cannot be answered', () => {
       'invalid regular expression in label_replace(): (',
     ],
     ['topk(scalar(nothing), info)', 'execution', 'Parameter value is NaN'],
-    ['histogram_sum(info)', 'unsupported', '1:1: histogram_sum() is not supported yet'],
     [
       'resets(info[5m] smoothed)',
       'execution',
