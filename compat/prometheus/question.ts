@@ -1,5 +1,5 @@
 // One query, put to a server over HTTP and to our engine in this thread; both answers in one form.
-import { QueryError, writeResult } from '@munjigi/promql';
+import { writeResult } from '@munjigi/promql';
 import { queryOnce, type Readable } from '@munjigi/promql/testing';
 
 export interface Question {
@@ -18,8 +18,6 @@ export interface Question {
 export interface Answer {
   /** null: there is a result. */
   readonly error: string | null;
-  /** Only ours: it says that it cannot evaluate this. */
-  readonly unsupported: boolean;
   readonly type: string;
   /** In the order of the answer. */
   readonly rows: readonly AnswerRow[];
@@ -78,11 +76,11 @@ export async function askServer(url: string, q: Question): Promise<Answer> {
   try {
     envelope = JSON.parse(text) as Envelope;
   } catch {
-    return failed(text.trim().slice(0, 500), false);
+    return failed(text.trim().slice(0, 500));
   }
   const { data, error = '' } = envelope;
   if (envelope.status !== 'success' || data === undefined)
-    return failed(error.replace(/^invalid parameter "query": /, ''), false);
+    return failed(error.replace(/^invalid parameter "query": /, ''));
   return answered(data, [...(envelope.warnings ?? []), ...(envelope.infos ?? [])]);
 }
 
@@ -97,15 +95,12 @@ export async function askEngine(storage: Readable, q: Question): Promise<Answer>
     );
   } catch (error) {
     const bug = error instanceof TypeError || error instanceof RangeError;
-    return failed(
-      bug ? `BUG: ${error.stack}` : (error as Error).message,
-      error instanceof QueryError && error.kind === 'unsupported',
-    );
+    return failed(bug ? `a bug: ${error.stack}` : (error as Error).message);
   }
 }
 
-function failed(error: string, unsupported: boolean): Answer {
-  return { error, unsupported, type: 'error', rows: [], annotations: [] };
+function failed(error: string): Answer {
+  return { error, type: 'error', rows: [], annotations: [] };
 }
 
 function answered({ resultType, result }: Data, annotations: readonly string[]): Answer {
@@ -113,7 +108,7 @@ function answered({ resultType, result }: Data, annotations: readonly string[]):
     resultType === 'scalar' || resultType === 'string'
       ? [{ labels: '', points: [pointOf(result as Point)] }]
       : (result as readonly Series[]).map(rowOf);
-  return { error: null, unsupported: false, type: resultType, rows, annotations };
+  return { error: null, type: resultType, rows, annotations };
 }
 
 function rowOf(s: Series): AnswerRow {
