@@ -190,7 +190,7 @@ describe('what cannot be answered', () => {
       'execution',
       'smoothed modifier can only be used with: delta, increase, rate - not with resets',
     ],
-    ['info[step()]', 'execution', '1:6: duration must be greater than 0'],
+    ['info[step()]', 'execution', '5:11: duration must be greater than 0'],
   ])('%s', async (text, kind, message) => {
     const store = shop();
     series(store, { __name__: 'also', instance: '0', owner: 'x' }, 60_000, Array(16).fill(1));

@@ -247,6 +247,8 @@ class Execution {
       }
       case 'info':
         return this.#info(n);
+      case 'fail':
+        throw executionError(n.message);
       case 'subquery':
         throw new TypeError('a subquery has no instant value');
     }
@@ -302,7 +304,6 @@ class Execution {
       f = { ...f, args: [...args, ...f.args] };
       p = await this.#start(f);
     }
-    checkFactors(f.func, f.args);
     this.#warnOfArgs(f.func, f.args, p.present, p.steps, n.argPlace);
     // Native histograms, and means whose plain sum overflowed, are aggregated from the rows.
     if (p.gaveUp || (f.aggregate?.op === 'avg' && overflowed(p))) return this.#fromRows(n, f);
@@ -367,7 +368,6 @@ class Execution {
     const input = await this.#table(n.input);
     const args: Float64Array[] = [];
     for (const arg of n.args) args.push((await this.#scalar(arg)).values);
-    checkFactors(n.func, args);
     const f = WINDOW_FUNCTIONS.get(n.func)!;
     const { start_ms, step_ms } = n.input.grid;
     const out = newTable(this.#io.budget, [...input.labels], n.windows.steps);
@@ -763,15 +763,6 @@ function withoutResetHint(h: Histogram | null): Histogram | null {
 function anyAt(present: Uint8Array, steps: number, k: number): boolean {
   for (let i = k; i < present.length; i += steps) if (present[i] === 1) return true;
   return false;
-}
-
-/** double_exponential_smoothing takes factors between 0 and 1 only. */
-function checkFactors(func: string, args: readonly Float64Array[]): void {
-  if (func !== 'double_exponential_smoothing') return;
-  for (const [i, name] of (['smoothing', 'trend'] as const).entries())
-    for (const x of args[i]!)
-      if (!(x > 0 && x < 1))
-        throw executionError(`invalid ${name} factor. Expected: 0 < ${name[0]}f < 1, got: ${x.toFixed(6)}`);
 }
 
 /** Evaluation times in seconds. */

@@ -110,6 +110,13 @@ const NAME_CHANGING: ReadonlySet<string> = new Set(['+', '-', '*', '/', '%', '^'
 
 type Result = { readonly histogram: Histogram; readonly keep: boolean } | 'none' | null;
 
+/** In which order things are done at one step. */
+const PHASE = { gather: 0, match: 1, result: 2 } as const;
+
+const MANY_TO_ONE =
+  'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)';
+const NOT_UNIQUE = 'multiple matches for labels: grouping labels must ensure unique matches';
+
 /** The "one" side of one step where no row of it is present. */
 const NONE = -1;
 
@@ -142,6 +149,11 @@ class Matcher {
   readonly #mixed: boolean;
   /** What is to be told of each step: of several things the last, in the order of the "many" side. */
   readonly #notes = new Map<number, { readonly order: number; readonly note: Annotation }>();
+  /** The error that comes first where steps are computed one after another: by step, then by what is done first at a step, then by row. */
+  #error: {
+    readonly rank: readonly [step: number, phase: number, order: number];
+    readonly text: string;
+  } | null = null;
 
   constructor(b: Budget, left: Table, right: Table, o: VectorOperation) {
     const m = o.matching;
@@ -161,6 +173,7 @@ class Matcher {
 
   run(): Table {
     this.#s.left.forEach((many, group) => this.#group(many, this.#s.right[group]!, group));
+    if (this.#error !== null) throw executionError(this.#error.text);
     const out = newTable(this.#b, this.#labels, this.#steps);
     this.#rows.forEach((row, i) => {
       out.values.set(row.values, i * this.#steps);
@@ -170,6 +183,13 @@ class Matcher {
     if (this.#o.bool) out.drops.fill(1);
     for (const k of [...this.#notes.keys()].sort((a, b) => a - b)) this.#o.annotate(this.#notes.get(k)!.note);
     return out;
+  }
+
+  /** Notes an error; which of all is thrown is known at the end. */
+  #fail(step: number, phase: number, order: number, text: string): void {
+    const rank = [step, phase, order] as const;
+    const at = this.#error?.rank.findIndex((x, i) => x !== rank[i]!) ?? -1;
+    if (this.#error === null || (at >= 0 && rank[at]! < this.#error.rank[at]!)) this.#error = { rank, text };
   }
 
   #group(many: readonly number[], one: readonly number[], group: number): void {
@@ -202,21 +222,22 @@ class Matcher {
     for (const row of rows) {
       for (let k = 0; k < steps; k++) {
         if (present[row * steps + k] === 0) continue;
-        if (at[k] !== NONE && this.#active[k] === 1) this.#failDuplicate(labels[row]!, labels[at[k]!]!);
+        if (at[k] !== NONE && this.#active[k] === 1)
+          this.#fail(k, PHASE.gather, row, this.#duplicateText(labels[row]!, labels[at[k]!]!));
         at[k] = row;
       }
     }
     return at;
   }
 
-  #failDuplicate(a: Labels, b: Labels): never {
+  #duplicateText(a: Labels, b: Labels): string {
     const m = this.#o.matching;
     const side = m.card === 'one-to-many' ? 'left' : 'right';
     const group = seriesText(groupLabels(a, m.labels, !m.on));
     const [first, second] = [seriesText(a), seriesText(b)].sort();
-    throw executionError(
+    return (
       `found duplicate series for the match group ${group} on the ${side} hand-side of the operation: [${first}, ${second}]` +
-        ';many-to-many matching not allowed: matching labels must be unique on one side',
+      ';many-to-many matching not allowed: matching labels must be unique on one side'
     );
   }
 
@@ -240,12 +261,9 @@ class Matcher {
         result = this.#ofElements(k, many, one, row);
         if (result === 'none') continue;
       }
-      if (oneToOne && matched[k] === 1)
-        throw executionError(
-          'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
-        );
+      if (oneToOne && matched[k] === 1) this.#fail(k, PHASE.match, row, MANY_TO_ONE);
       matched[k] = 1;
-      this.#cell(out, k, values[base + k]!, x, group, result);
+      this.#cell(out, k, values[base + k]!, x, group, result, row);
     }
   }
 
@@ -263,12 +281,13 @@ class Matcher {
   /** Steps where a row of the "one" side had no partner, with the fill value in its place. */
   #fillFor(row: number, oneAt: Int32Array, matched: Uint8Array, group: number): void {
     let out = -1;
+    const order = this.#many.labels.length + row;
     for (let k = 0; k < this.#steps; k++) {
       if (oneAt[k] !== row || matched[k] === 1) continue;
       let result: Result = null;
       if (this.#mixed) {
         const one = histogramAt(this.#one, row * this.#steps + k) ?? this.#one.values[row * this.#steps + k]!;
-        result = this.#ofElements(k, this.#fillMany!, one, this.#many.labels.length + row);
+        result = this.#ofElements(k, this.#fillMany!, one, order);
         if (result === 'none') continue;
       }
       if (out < 0) {
@@ -276,7 +295,7 @@ class Matcher {
         const like = groupLabels(this.#one.labels[row]!, m.labels, !m.on);
         out = this.#row(this.#resultLabels(like, row), group);
       }
-      this.#cell(out, k, this.#fillMany!, this.#one.values[row * this.#steps + k]!, group, result);
+      this.#cell(out, k, this.#fillMany!, this.#one.values[row * this.#steps + k]!, group, result, order);
     }
   }
 
@@ -287,13 +306,14 @@ class Matcher {
     one: number,
     group: number,
     result: Exclude<Result, 'none'>,
+    order: number,
   ): void {
     const row = this.#rows[out]!;
     const { op, bool, matching } = this.#o;
     if (row.touched[k] !== 0) {
       if (row.group === group && matching.card !== 'one-to-one')
-        throw executionError('multiple matches for labels: grouping labels must ensure unique matches');
-      if (row.present[k] !== 0) throw executionError(DUPLICATE_LABELS);
+        this.#fail(k, PHASE.match, order, NOT_UNIQUE);
+      if (row.present[k] !== 0) this.#fail(k, PHASE.result, order, DUPLICATE_LABELS);
     }
     row.touched[k] = 1;
     row.group = group;

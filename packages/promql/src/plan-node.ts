@@ -16,7 +16,8 @@ export type PlanNode =
   | CallNode
   | AggregateNode
   | BinaryNode
-  | NegateNode;
+  | NegateNode
+  | FailNode;
 
 interface Node {
   /** Times at which the node has values. */
@@ -121,4 +122,10 @@ export interface BinaryNode extends Node {
 export interface NegateNode extends Node {
   readonly kind: 'negate';
   readonly input: PlanNode;
+}
+
+/** What cannot be evaluated, once its turn comes: an error of what is evaluated before it comes first. */
+export interface FailNode extends Node {
+  readonly kind: 'fail';
+  readonly message: string;
 }

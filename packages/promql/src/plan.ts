@@ -1,6 +1,6 @@
 // An expression and its times to a plan: exact ranges for every selector, equal fragments once, constants folded, what does not change
 // from step to step computed once, and the first aggregation fused into its fragment.
-import { EMPTY_LABELS, labelsFromObject, type Labels, type Matcher } from '@munjigi/model';
+import { EMPTY_LABELS, encodeUtf8, labelsFromObject, type Labels, type Matcher } from '@munjigi/model';
 import {
   unwrap,
   type Aggregate,
@@ -121,7 +121,7 @@ class Planner {
     this.#durations = {
       step_ms: o.step_ms,
       range_ms: o.end_ms - o.start_ms,
-      placeOf: (e) => this.#place(e),
+      placeOf: (e) => (o.text === undefined ? '' : bytePlace(o.text, e)),
     };
   }
 
@@ -280,10 +280,10 @@ class Planner {
     const place = this.#place(e);
     if (selector.extended !== null) {
       const allowed = selector.extended === 'anchored' ? ANCHORED_FUNCTIONS : SMOOTHED_FUNCTIONS;
-      if (e.kind === 'matrix' && func !== 'matrix' && !allowed.includes(func))
-        throw executionError(
-          `${selector.extended} modifier can only be used with: ${allowed.join(', ')} - not with ${written}`,
-        );
+      if (e.kind === 'matrix' && func !== 'matrix' && !allowed.includes(func)) {
+        const message = `${selector.extended} modifier can only be used with: ${allowed.join(', ')} - not with ${written}`;
+        return { kind: 'fail', message, grid, place };
+      }
     }
     // An anchored instant selector is an ordinary one.
     const seesOutside =
@@ -370,7 +370,11 @@ class Planner {
       throw executionError(
         `${this.#place(e)}: the subquery has ${steps} steps, at most ${MAX_SUBQUERY_STEPS} are evaluated`,
       );
-    return { input: this.node(e.expr, { start_ms, step_ms, steps }), range_ms, offset, at: e.at };
+    // What samples a subquery gives decides which resets are seen: they are told from buckets.
+    this.#bucketsWanted++;
+    const input = this.node(e.expr, { start_ms, step_ms, steps });
+    this.#bucketsWanted--;
+    return { input, range_ms, offset, at: e.at };
   }
 
   /** A window function over a matrix selector or a subquery. */
@@ -432,7 +436,8 @@ class Planner {
       args: [...args, ...extra],
       dropsName: !KEEPS_NAME.has(func),
       argPlace: args[0]?.place ?? place,
-      inputPlace: place,
+      // Prometheus puts a matrix without a place there before it calls the function.
+      inputPlace: place === '' ? '' : '1:1',
       grid: fixed ? { ...grid, steps: 1 } : grid,
       place,
     };
@@ -586,13 +591,25 @@ function isLiteral(e: Expr): boolean {
   return inner.kind === 'number' || inner.kind === 'string';
 }
 
+/** Where a duration stands, as Prometheus tells it here: byte offsets of its start and end, without parentheses around it. */
+function bytePlace(text: string, e: DurationExpr): string {
+  const binary = e.kind === 'duration' && e.left !== null && e.right !== null && !/^m/.test(e.op);
+  const start = binary ? e.left!.start : e.start;
+  const end = binary || (e.kind === 'duration' && e.paren) ? e.right!.end : e.end;
+  return `${utf8Length(text, start)}:${utf8Length(text, end)}`;
+}
+
+/** UTF-8 bytes of the text before a UTF-16 offset. */
+function utf8Length(text: string, offset: number): number {
+  const bytes = new Uint8Array(3 * offset);
+  return encodeUtf8(text.slice(0, offset), bytes, 0);
+}
+
 /** Whether an expression looks at the buckets of the histograms inside it. */
 function needsBuckets(e: Expr): boolean {
   if (e.kind === 'call') return NEEDS_BUCKETS.has(e.func);
   if (e.kind === 'aggregate') return e.op === 'count_values';
-  if (e.kind === 'binary') return ['</', '>/', '==', '!='].includes(e.op);
-  // What samples a subquery gives decides which resets are seen.
-  return e.kind === 'subquery';
+  return e.kind === 'binary' && ['</', '>/', '==', '!='].includes(e.op);
 }
 
 /** How far each evaluation time lies after its window's end, in ms. */

@@ -1,5 +1,6 @@
 // Functions of a window, each a loop that slides over one series' columns and fills one row of cells. Nothing is allocated per step.
 import { isStale } from '@munjigi/model';
+import { executionError } from './query-error.ts';
 
 /** One series' samples in time order. `bits` is a Uint32Array over v's buffer. */
 export interface Samples {
@@ -544,13 +545,44 @@ const madOverTime: OfWindow = (_t, v, lo, hi) => {
   return quantileOf(0.5, sorting, n);
 };
 
-/** Arguments: smoothing and trend factor, both checked by the caller to lie between 0 and 1. */
-const doubleExponentialSmoothing: OfWindow = (_t, v, lo, hi, args, k) => {
-  const sf = argAt(args, 0, k);
-  const tf = argAt(args, 1, k);
+/** Arguments: smoothing and trend factor. They are judged where there is anything to smooth. */
+const doubleExponentialSmoothing: WindowFunction = (s, w, args, out, present, at) => {
+  const smooth: OfWindow = (_t, v, lo, hi, _args, k) => {
+    const sf = argAt(args, 0, k);
+    const tf = argAt(args, 1, k);
+    checkFactor('smoothing', sf);
+    checkFactor('trend', tf);
+    return smoothed(v, lo, hi, sf, tf);
+  };
+  slide(1, smooth)(s, w, args, out, present, at);
+  // One sample has no trend.
+  let lo = 0;
+  let hi = 0;
+  for (let k = 0; k < w.steps; k++) {
+    const end = w.start_ms + k * w.step_ms;
+    while (hi < s.n && s.t[hi]! <= end) hi++;
+    while (lo < hi && s.t[lo]! <= end - w.range_ms) lo++;
+    if (hi - lo < 2) present[at + k] = 0;
+  }
+};
+
+function checkFactor(name: string, x: number): void {
+  if (x > 0 && x < 1) return;
+  // NaN passes, as it does there.
+  if (!Number.isNaN(x))
+    throw executionError(`invalid ${name} factor. Expected: 0 < ${name[0]}f < 1, got: ${fixed6(x)}`);
+}
+
+/** Go's %f. */
+function fixed6(x: number): string {
+  if (!Number.isFinite(x)) return x > 0 ? '+Inf' : '-Inf';
+  return x.toFixed(6);
+}
+
+function smoothed(v: Float64Array, lo: number, hi: number, sf: number, tf: number): number {
   let before = 0;
   let value = v[lo]!;
-  let trend = v[lo + 1]! - v[lo]!;
+  let trend = hi - lo < 2 ? 0 : v[lo + 1]! - v[lo]!;
   for (let i = lo + 1; i < hi; i++) {
     if (i > lo + 1) trend = tf * (value - before) + (1 - tf) * trend;
     const next = sf * v[i]! + (1 - sf) * (value + trend);
@@ -558,7 +590,7 @@ const doubleExponentialSmoothing: OfWindow = (_t, v, lo, hi, args, k) => {
     value = next;
   }
   return value;
-};
+}
 
 /** Argument: 0 left point, 1 right point, else trapezoids. NaN counts as zero. */
 const integral: OfWindow = (t, v, lo, hi, args, k) => {
@@ -627,7 +659,7 @@ export const WINDOW_FUNCTIONS: ReadonlyMap<string, WindowFunction> = new Map<str
   ['ts_of_last_over_time', slide(1, (t, _v, _lo, hi) => t[hi - 1]! / 1000)],
   ['ts_of_max_over_time', slide(1, timeOfExtreme(true))],
   ['ts_of_min_over_time', slide(1, timeOfExtreme(false))],
-  ['double_exponential_smoothing', slide(2, doubleExponentialSmoothing)],
+  ['double_exponential_smoothing', doubleExponentialSmoothing],
   ['integral', slide(1, integral)],
 ]);
 
