@@ -12,7 +12,7 @@ export {
   type ParseResult,
 } from './parse.ts';
 export { placeOf, printParseError, type ParseError, type Place } from './position.ts';
-export { printDurationExpr, printExpr, printMatcher } from './print.ts';
+export { prettyExpr, printDurationExpr, printExpr, printMatcher } from './print.ts';
 export { EMPTY_HISTOGRAM, type Histogram } from './histogram/histogram.ts';
 export { execute } from './execute.ts';
 export { mergePartials } from './merge.ts';
