@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { OutputError, stderr, stdout } from '@munjigi/env/node';
 import { check, type CheckOptions } from './commands/check.ts';
+import { promqlFormat, type FormatOptions } from './commands/promql-format.ts';
 import { promqlQuery, type QueryOptions } from './commands/promql-query.ts';
 import { registerTsdb } from './commands/tsdb/register.ts';
 import { up, type UpOptions } from './commands/up.ts';
@@ -56,6 +57,19 @@ export async function main(args: readonly string[]): Promise<number> {
     )
     .action(async (expr: string, options: QueryOptions) => {
       code = await promqlQuery(expr, options);
+    });
+
+  promql
+    .command('format')
+    .description('print an expression as Prometheus formats it')
+    .argument('<expr>', 'a PromQL expression; - reads it from standard input')
+    .option('--check', 'print nothing; exit with 1 unless it is formatted already')
+    .addHelpText(
+      'after',
+      example("munjigi promql format 'sum(rate(x[5m]))by(job)'", 'munjigi promql format --check - < q'),
+    )
+    .action((expr: string, options: FormatOptions) => {
+      code = promqlFormat(expr, options);
     });
 
   registerTsdb(
