@@ -23,7 +23,7 @@ export function printLiteral(h: Histogram): string {
   if (hint !== undefined) parts.push(`counter_reset_hint:${hint[0]}`);
   addSide(parts, '', h.positiveIndex, h.positive);
   addSide(parts, 'n_', h.negativeIndex, h.negative);
-  if (h.bounds !== null) parts.push(`custom_values:[${numbers(h.bounds)}]`);
+  if (h.bounds !== null && h.bounds.length > 0) parts.push(`custom_values:[${numbers(h.bounds)}]`);
   return `{{${parts.join(' ')}}}`;
 }
 
