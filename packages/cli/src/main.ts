@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { OutputError, stderr, stdout } from '@munjigi/env/node';
 import { check, type CheckOptions } from './commands/check.ts';
 import { promqlQuery, type QueryOptions } from './commands/promql-query.ts';
+import { promqlTest, type TestOptions } from './commands/promql-test.ts';
 import { registerTsdb } from './commands/tsdb/register.ts';
 import { up, type UpOptions } from './commands/up.ts';
 import { version } from './commands/version.ts';
@@ -56,6 +57,17 @@ export async function main(args: readonly string[]): Promise<number> {
     )
     .action(async (expr: string, options: QueryOptions) => {
       code = await promqlQuery(expr, options);
+    });
+
+  promql
+    .command('test')
+    .description("run Prometheus' test scripts (load, eval, expect) in memory")
+    .argument('<file...>', 'test scripts')
+    .option('--no-delayed-name-removal', 'drop metric names at once, as Prometheus does without its flag')
+    .option('--no-start-timestamps', 'tell counter resets by values alone')
+    .addHelpText('after', example('munjigi promql test rates.test'))
+    .action(async (files: string[], options: TestOptions) => {
+      code = await promqlTest(files, options);
     });
 
   registerTsdb(
