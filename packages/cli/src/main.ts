@@ -2,8 +2,9 @@
 import { Command, CommanderError } from 'commander';
 import { OutputError, stderr, stdout } from '@munjigi/env/node';
 import { check, type CheckOptions } from './commands/check.ts';
-import { promqlQuery, type QueryOptions } from './commands/promql-query.ts';
-import { promqlTest, type TestOptions } from './commands/promql-test.ts';
+import { registerPromqlExplain } from './commands/promql-explain.ts';
+import { registerPromqlQuery } from './commands/promql-query.ts';
+import { registerPromqlTest } from './commands/promql-test.ts';
 import { registerTsdb } from './commands/tsdb/register.ts';
 import { up, type UpOptions } from './commands/up.ts';
 import { version } from './commands/version.ts';
@@ -41,42 +42,14 @@ export async function main(args: readonly string[]): Promise<number> {
     });
 
   const promql = program.command('promql').description('PromQL tools');
-  promql
-    .command('query')
-    .description('evaluate an expression on a running munjigi or Prometheus')
-    .argument('<expr>', 'a PromQL expression')
-    .option('-s, --server <url>', 'where it runs', 'http://localhost:9090')
-    .option('-t, --time <time>', 'evaluation time: Unix seconds or RFC 3339; now when absent')
-    .option('--start <time>', 'first time of a range query')
-    .option('--end <time>', 'last time of a range query; now when absent')
-    .option('--step <duration>', 'resolution of a range query, as 15s', '15s')
-    .option('--json', 'print the reply as it came')
-    .addHelpText(
-      'after',
-      example("munjigi promql query 'sum by (route) (rate(munjigi_http_requests_total[1m]))'"),
-    )
-    .action(async (expr: string, options: QueryOptions) => {
-      code = await promqlQuery(expr, options);
-    });
+  const done = (result: number): void => {
+    code = result;
+  };
+  registerPromqlQuery(promql, done, example);
+  registerPromqlExplain(promql, done, example);
+  registerPromqlTest(promql, done, example);
 
-  promql
-    .command('test')
-    .description("run Prometheus' test scripts (load, eval, expect) in memory")
-    .argument('<file...>', 'test scripts')
-    .option('--no-delayed-name-removal', 'drop metric names at once, as Prometheus does without its flag')
-    .option('--no-start-timestamps', 'tell counter resets by values alone')
-    .addHelpText('after', example('munjigi promql test rates.test'))
-    .action(async (files: string[], options: TestOptions) => {
-      code = await promqlTest(files, options);
-    });
-
-  registerTsdb(
-    program,
-    (result) => {
-      code = result;
-    },
-    example,
-  );
+  registerTsdb(program, done, example);
 
   program
     .command('version')

@@ -1,22 +1,35 @@
 // `munjigi promql test`: runs Prometheus' test scripts of the query language in memory.
+import type { Command } from 'commander';
 import { EnvError, type Env } from '@munjigi/env';
 import { nodeEnv, stderr, stdout } from '@munjigi/env/node';
 import { decodeUtf8 } from '@munjigi/model';
-import { runScript } from '@munjigi/promql/testing';
+import { runScript } from '@munjigi/promql';
 
-export interface TestOptions {
+interface TestOptions {
   /** False: names are dropped at once, as Prometheus does without its flag. */
   readonly delayedNameRemoval?: boolean;
   /** False: start timestamps are not looked at. */
   readonly startTimestamps?: boolean;
 }
 
+export function registerPromqlTest(
+  promql: Command,
+  done: (code: number) => void,
+  example: (...lines: string[]) => string,
+): void {
+  promql
+    .command('test')
+    .description("run Prometheus' test scripts (load, eval, expect) in memory")
+    .argument('<file...>', 'test scripts')
+    .option('--no-delayed-name-removal', 'drop metric names at once, as Prometheus does without its flag')
+    .option('--no-start-timestamps', 'tell counter resets by values alone')
+    .addHelpText('after', example('munjigi promql test rates.test'))
+    .action(async (files: string[], options: TestOptions) => done(await promqlTest(files, options)));
+}
+
 /** The exit code: 0 all passed, 1 some did not, 2 a file cannot be read or is no script. Such a file runs nothing, others go on. */
-export async function promqlTest(
-  files: readonly string[],
-  options: TestOptions,
-  env: Pick<Env, 'files'> = nodeEnv({ logLevel: 'error' }),
-): Promise<number> {
+async function promqlTest(files: readonly string[], options: TestOptions): Promise<number> {
+  const env = nodeEnv({ logLevel: 'error' });
   let passed = 0;
   let failed = 0;
   let unreadable = false;

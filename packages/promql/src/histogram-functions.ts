@@ -1,0 +1,368 @@
+// Quantiles and fractions of histograms: classic ones, whose series have a bucket bound in `le` and cumulative counts, and native ones.
+import { formatNumber, labelsKey, labelValue, parseNumber, type Labels } from '@munjigi/model';
+import { DATE_FUNCTIONS } from './arithmetic.ts';
+import {
+  badBucketLabel,
+  forcedMonotonicity,
+  mixedClassicNative,
+  notANumberFraction,
+  notANumberQuantile,
+  type Annotate,
+} from './annotations.ts';
+import { CELL, type Budget } from './fragment.ts';
+import type { Histogram } from './histogram/histogram.ts';
+import {
+  histogramFraction as nativeFraction,
+  histogramQuantile as nativeQuantile,
+} from './histogram/quantile.ts';
+import { deleteLabels, setLabel } from './label-edit.ts';
+import { histogramAt, newTable, scalarAt, type Scalar, type Table } from './table.ts';
+
+/** Relative differences between neighbouring buckets below this are rounding, not falling counts. */
+const SMALL_DELTA = 1e-12;
+const LE: ReadonlySet<string> = new Set(['le']);
+
+interface Classic {
+  readonly labels: Labels;
+  readonly drops: number;
+  readonly rows: number[];
+  /** Upper bounds of `rows`. */
+  readonly bounds: number[];
+}
+
+/** The classic histograms of a table by the labels that all their buckets share. */
+function classics(t: Table, place: string, delayed: boolean, annotate: Annotate): Map<string, Classic> {
+  const byKey = new Map<string, Classic>();
+  t.labels.forEach((labels, row) => {
+    const le = labelValue(labels, 'le');
+    const parsed = parseBound(le);
+    if (parsed === null) {
+      const name = delayed ? labelValue(labels, '__name__') : '';
+      if (anyFloat(t, row)) annotate(badBucketLabel(name, le, place));
+      return;
+    }
+    const rest = deleteLabels(labels, LE);
+    const key = labelsKey(rest);
+    let h = byKey.get(key);
+    if (h === undefined) {
+      h = { labels: rest, drops: 1, rows: [], bounds: [] };
+      byKey.set(key, h);
+    }
+    h.rows.push(row);
+    h.bounds.push(parsed);
+  });
+  for (const h of byKey.values()) {
+    const order = h.rows
+      .map((row, i) => ({ row, bound: h.bounds[i]! }))
+      .sort((a, b) => (a.bound < b.bound ? -1 : a.bound > b.bound ? 1 : 0));
+    order.forEach(({ row, bound }, i) => {
+      h.rows[i] = row;
+      h.bounds[i] = bound;
+    });
+  }
+  return byKey;
+}
+
+/** A bound as Go's ParseFloat reads it; null for what is no number. */
+function parseBound(le: string): number | null {
+  if (/^[+-]?0[0-7]+$/.test(le)) return Number(le);
+  const parsed = parseNumber(le);
+  return 'error' in parsed || parsed.value !== parsed.value ? null : parsed.value;
+}
+
+function anyFloat(t: Table, row: number): boolean {
+  return t.present.subarray(row * t.steps, (row + 1) * t.steps).includes(CELL.float);
+}
+
+/** What histogram functions look at: where a classic and a native histogram have the same labels at a step, neither counts. */
+interface Input {
+  readonly table: Table;
+  readonly classic: readonly Classic[];
+  /** Rows with native histograms. */
+  readonly native: readonly number[];
+}
+
+function inputOf(t: Table, c: HistogramContext): Input {
+  const byKey = classics(t, c.place, c.delayed, c.annotate);
+  const classic = [...byKey.values()];
+  if (t.histograms === null) return { table: t, classic, native: [] };
+  const present = t.present.slice();
+  const native: number[] = [];
+  t.labels.forEach((labels, row) => {
+    const from = row * t.steps;
+    if (!t.present.subarray(from, from + t.steps).includes(CELL.histogram)) return;
+    native.push(row);
+    const same = byKey.get(labelsKey(labels));
+    if (same === undefined) return;
+    for (let k = 0; k < t.steps; k++) {
+      const rows = same.rows.filter((r) => t.present[r * t.steps + k] === CELL.float);
+      if (t.present[from + k] !== CELL.histogram || rows.length === 0) continue;
+      c.annotate(mixedClassicNative(nameFor(labels, c), c.place));
+      present[from + k] = CELL.absent;
+      for (const r of rows) present[r * t.steps + k] = CELL.absent;
+    }
+  });
+  return { table: { ...t, present }, classic, native };
+}
+
+/** The name that annotations tell: only while results still have it. */
+function nameFor(labels: Labels, { delayed }: HistogramContext): string {
+  return delayed ? labelValue(labels, '__name__') : '';
+}
+
+/** Buckets of one histogram at one step, in scratch arrays that are used again. */
+class Buckets {
+  n = 0;
+  readonly bound: Float64Array;
+  readonly count: Float64Array;
+  forced = false;
+  minBucket = Infinity;
+  maxBucket = -Infinity;
+  maxDiff = 0;
+
+  constructor(most: number) {
+    this.bound = new Float64Array(most);
+    this.count = new Float64Array(most);
+  }
+
+  /** Takes the buckets present at step k; those with equal bounds are added up. */
+  load(t: Table, h: Classic, k: number): void {
+    this.n = 0;
+    for (let i = 0; i < h.rows.length; i++) {
+      const at = h.rows[i]! * t.steps + k;
+      if (t.present[at] !== CELL.float) continue;
+      const bound = h.bounds[i]!;
+      if (this.n > 0 && this.bound[this.n - 1] === bound) this.count[this.n - 1]! += t.values[at]!;
+      else {
+        this.bound[this.n] = bound;
+        this.count[this.n++] = t.values[at]!;
+      }
+    }
+  }
+
+  /** Lifts falling counts to the count before; remembers where that was more than rounding. */
+  makeMonotonic(): void {
+    this.forced = false;
+    this.minBucket = Infinity;
+    this.maxBucket = -Infinity;
+    this.maxDiff = 0;
+    let before = this.count[0]!;
+    for (let i = 1; i < this.n; i++) {
+      const now = this.count[i]!;
+      if (now === before) continue;
+      if (almostEqual(before, now)) {
+        this.count[i] = before;
+        continue;
+      }
+      if (now < before) {
+        this.count[i] = before;
+        this.forced = true;
+        this.minBucket = Math.min(this.minBucket, this.bound[i]!);
+        this.maxBucket = Math.max(this.maxBucket, this.bound[i]!);
+        this.maxDiff = Math.max(this.maxDiff, before - now);
+        continue;
+      }
+      before = now;
+    }
+  }
+
+  quantile(q: number): number {
+    this.forced = false;
+    if (q !== q) return NaN;
+    if (q < 0) return -Infinity;
+    if (q > 1) return Infinity;
+    const { bound, count, n } = this;
+    if (n === 0 || bound[n - 1] !== Infinity) return NaN;
+    this.makeMonotonic();
+    if (n < 2) return NaN;
+    const observations = count[n - 1]!;
+    if (observations === 0) return NaN;
+    let rank = q * observations;
+    let b = 0;
+    while (b < n - 1 && !(count[b]! >= rank)) b++;
+    if (b === n - 1) return bound[n - 2]!;
+    if (b === 0 && bound[0]! <= 0) return bound[0]!;
+    let start = 0;
+    let inside = count[b]!;
+    if (b > 0) {
+      start = bound[b - 1]!;
+      inside -= count[b - 1]!;
+      rank -= count[b - 1]!;
+    }
+    return start + (bound[b]! - start) * (rank / inside);
+  }
+
+  fraction(lower: number, upper: number): number {
+    const { bound, count, n } = this;
+    if (n === 0 || bound[n - 1] !== Infinity) return NaN;
+    const total = count[n - 1]!;
+    if (total === 0 || lower !== lower || upper !== upper) return NaN;
+    if (lower >= upper) return 0;
+    return (this.#rankOf(upper) - this.#rankOf(lower)) / total;
+  }
+
+  /** How many observations lie below v, with a straight line inside a bucket. */
+  #rankOf(v: number): number {
+    const { bound, count, n } = this;
+    const total = count[n - 1]!;
+    let rank = 0;
+    let from = bound[0]! <= 0 ? -Infinity : 0;
+    for (let i = 0; i < n; i++) {
+      if (i > 0) from = bound[i - 1]!;
+      if (from >= v) return Math.min(rank, total);
+      if (bound[i]! > v) {
+        const at =
+          from === -Infinity ? count[i]! : rank + ((count[i]! - rank) * (v - from)) / (bound[i]! - from);
+        return at > total ? total : at;
+      }
+      rank = count[i]!;
+    }
+    return total;
+  }
+}
+
+function almostEqual(a: number, b: number): boolean {
+  if ((a !== a && b !== b) || a === b) return true;
+  const size = Math.abs(a) + Math.abs(b);
+  const minNormal = 2 ** -1022;
+  if (a === 0 || b === 0 || size < minNormal) return Math.abs(a - b) < SMALL_DELTA * minNormal;
+  return Math.abs(a - b) / Math.min(size, Number.MAX_VALUE) < SMALL_DELTA;
+}
+
+export interface HistogramContext {
+  readonly budget: Budget;
+  readonly delayed: boolean;
+  readonly annotate: Annotate;
+  /** Place of the vector argument. */
+  readonly place: string;
+  readonly times: { readonly start_ms: number; readonly step_ms: number };
+}
+
+/** histogram_quantile, and with a label histogram_quantiles: a row for each histogram and quantile. */
+export function histogramQuantiles(
+  t: Table,
+  quantiles: readonly Scalar[],
+  label: string | null,
+  c: HistogramContext,
+): Table {
+  const { table, classic, native } = inputOf(t, c);
+  const { steps } = t;
+  const shown = [...classic.map((h) => h.labels), ...native.map((row) => t.labels[row]!)];
+  const labelled = quantiles.flatMap((q) =>
+    label === null ? shown : shown.map((l) => setLabel(l, label, quantileLabel(scalarAt(q, 0)))),
+  );
+  const out = newTable(c.budget, labelled, steps);
+  const buckets = new Buckets(Math.max(1, ...classic.map((h) => h.rows.length)));
+  const forcedOf = new Map<string, Forced>();
+  quantiles.forEach((q, qi) => {
+    const first = qi * shown.length;
+    classic.forEach((h, hi) => {
+      const name = nameFor(h.labels, c);
+      const forced = forcedOf.get(name) ?? new Forced();
+      forcedOf.set(name, forced);
+      for (let k = 0; k < steps; k++) {
+        buckets.load(table, h, k);
+        if (buckets.n === 0) continue;
+        putFloat(out, first + hi, k, buckets.quantile(scalarAt(q, k)));
+        if (buckets.forced) forced.see(buckets, c.times.start_ms + k * c.times.step_ms);
+      }
+    });
+    eachNative(table, native, (h, i, k) => {
+      const { value, info } = nativeQuantile(scalarAt(q, k), h);
+      if (info !== null) c.annotate(notANumberQuantile(info, nameFor(t.labels[native[i]!]!, c), c.place));
+      putFloat(out, first + classic.length + i, k, value);
+    });
+  });
+  for (const [name, forced] of forcedOf)
+    if (forced.count > 0) c.annotate(forcedMonotonicity(name, forced.details(), c.place));
+  return out;
+}
+
+/** histogram_fraction. */
+export function histogramFraction(t: Table, lower: Scalar, upper: Scalar, c: HistogramContext): Table {
+  const { table, classic, native } = inputOf(t, c);
+  const { steps } = t;
+  const shown = [...classic.map((h) => h.labels), ...native.map((row) => t.labels[row]!)];
+  const out = newTable(c.budget, shown, steps);
+  const buckets = new Buckets(Math.max(1, ...classic.map((h) => h.rows.length)));
+  classic.forEach((h, row) => {
+    for (let k = 0; k < steps; k++) {
+      buckets.load(table, h, k);
+      if (buckets.n > 0) putFloat(out, row, k, buckets.fraction(scalarAt(lower, k), scalarAt(upper, k)));
+    }
+  });
+  eachNative(table, native, (h, i, k) => {
+    const { value, info } = nativeFraction(scalarAt(lower, k), scalarAt(upper, k), h);
+    if (info !== null) c.annotate(notANumberFraction(nameFor(t.labels[native[i]!]!, c), c.place));
+    putFloat(out, classic.length + i, k, value);
+  });
+  return out;
+}
+
+function putFloat(t: Table, row: number, k: number, value: number): void {
+  t.values[row * t.steps + k] = value;
+  t.present[row * t.steps + k] = CELL.float;
+}
+
+/** Calls `visit` for every native histogram of rows[i] at step k. */
+function eachNative(
+  t: Table,
+  rows: readonly number[],
+  visit: (h: Histogram, i: number, k: number) => void,
+): void {
+  rows.forEach((row, i) => {
+    for (let k = 0; k < t.steps; k++) {
+      const h = histogramAt(t, row * t.steps + k);
+      if (h !== null) visit(h, i, k);
+    }
+  });
+}
+
+/** A quantile as a label value: OpenMetrics' form, with a point. */
+function quantileLabel(q: number): string {
+  if (!Number.isFinite(q)) return formatNumber(q);
+  const text = formatNumber(q, 'g');
+  return /[.e]/.test(text) ? text : `${text}.0`;
+}
+
+/** Falling buckets of all histograms of one name, over all steps. */
+class Forced {
+  count = 0;
+  #min = Infinity;
+  #max = -Infinity;
+  #diff = 0;
+  #from = 0;
+  #to = 0;
+
+  see(b: Buckets, t_ms: number): void {
+    this.#from = this.count === 0 ? t_ms : Math.min(this.#from, t_ms);
+    this.#to = this.count++ === 0 ? t_ms : Math.max(this.#to, t_ms);
+    this.#min = Math.min(this.#min, b.minBucket);
+    this.#max = Math.max(this.#max, b.maxBucket);
+    this.#diff = Math.max(this.#diff, b.maxDiff);
+  }
+
+  /** Which buckets, how much and when, as Prometheus tells it. */
+  details(): string {
+    return (
+      `from buckets ${formatNumber(this.#min, 'g')} to ${formatNumber(this.#max, 'g')}, with a max diff of ` +
+      `${twoDigits(this.#diff)}, over ${this.count} samples from ${utcTime(this.#from)} to ${utcTime(this.#to)}`
+    );
+  }
+}
+
+/** Go's %.2g: two digits, with an exponent from 100 on and below 0.0001. */
+function twoDigits(x: number): string {
+  if (x < 100 && x >= 1e-4) return formatNumber(Number(x.toPrecision(2)));
+  const [digits, exponent] = x.toExponential(1).split('e') as [string, string];
+  const power = exponent.slice(1).padStart(2, '0');
+  return `${digits.replace(/\.0$/, '')}e${exponent[0]}${power}`;
+}
+
+/** RFC 3339 without fractions. */
+function utcTime(t_ms: number): string {
+  const seconds = Math.floor(t_ms / 1000);
+  const part = (name: string): string => String(DATE_FUNCTIONS.get(name)!(seconds)).padStart(2, '0');
+  const second = String(((seconds % 60) + 60) % 60).padStart(2, '0');
+  return `${part('year').padStart(4, '0')}-${part('month')}-${part('day_of_month')}T${part('hour')}:${part('minute')}:${second}Z`;
+}
