@@ -1,7 +1,7 @@
 // Prometheus' own test scripts of the query language, through the real store: from its head, and again from blocks.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runScript } from '@munjigi/promql/testing';
+import { runScript } from '@munjigi/promql';
 import type { Progress } from '../tools/progress.ts';
 import { openStorage } from './promql/storage.ts';
 

@@ -1,7 +1,7 @@
 // The thread that parses: one batch after the other, each from its seed.
 import { parentPort } from 'node:worker_threads';
 import { parse } from '../packages/promql/src/parse.ts';
-import { fuzzParse, growingText } from '../packages/promql/src/testing/fuzz-parse.ts';
+import { fuzzParse, growingText } from '../packages/promql/src/fuzz-parse.ts';
 
 /** A text ten times as long may take this many times as long, and what a collection of garbage takes. */
 const MOST_TIMES = 40;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Prng } from '@munjigi/env/sim';
 import { printExpr, typeOf, unwrap, walk, type Expr } from '@munjigi/promql';
-import type { Readable } from '@munjigi/promql/testing';
+import type { Readable } from '@munjigi/promql/memory-store';
 import { differences, unexplained, type Difference } from '../compat/prometheus/difference.ts';
 import { askEngine, askServer, type Answer, type Question } from '../compat/prometheus/question.ts';
 import type { Server } from '../compat/prometheus/server.ts';

@@ -10,6 +10,9 @@ beforeAll(() => {
   writeFileSync(join(folder.path, 'typo.yaml'), 'gatewy: {}\n');
   writeFileSync(join(folder.path, 'good.yaml'), 'metrics: {}\n');
   writeFileSync(join(folder.path, 'noscrape.yaml'), 'metrics: { config: ./nosuch.yml }\n');
+  const script = (value: number): string => `load 1m\n  x 1 2\n\neval instant at 1m x\n  x ${value}\n`;
+  writeFileSync(join(folder.path, 'good.test'), script(2));
+  writeFileSync(join(folder.path, 'bad.test'), script(3));
   mkdirSync(join(folder.path, 'broken'));
   writeFileSync(join(folder.path, 'broken/wal'), 'x');
 });
@@ -33,6 +36,7 @@ const cases: readonly (readonly [args: string, code: number, printed: RegExp])[]
   ['promql explain up --analyze', 2, /--analyze wants a data folder/],
   ['promql explain up --time now --start -1h', 2, /--time is for an instant query/],
   ['promql format --help', 0, /--check[\s\S]*Example[\s\S]*munjigi promql format/],
+  ['promql test --help', 0, /Example[\s\S]*munjigi promql test/],
   ['version --help', 0, /Example/],
   ['', 2, /Usage: munjigi/],
   ['upp', 2, /unknown command 'upp'[\s\S]*Did you mean up/],
@@ -45,6 +49,12 @@ const cases: readonly (readonly [args: string, code: number, printed: RegExp])[]
   ['promql query up --data nosuch', 2, /^munjigi promql query instant: nosuch: there is no such folder/],
   ['promql query up --data . --server http://x', 2, /--server and --data exclude each other/],
   ['promql query range up --start now --end -1h', 2, /--end .* is before --start /],
+  ['promql test', 2, /missing required argument 'file'/],
+  ['promql test nosuch.test', 2, /^munjigi promql test: .*nosuch\.test.*\n0 passed, 0 failed\n$/],
+  ['promql test good.test', 0, /^1 passed, 0 failed\n$/],
+  ['promql test --no-delayed-name-removal good.test', 0, /^1 passed, 0 failed\n$/],
+  ['promql test bad.test good.test', 1, /^bad\.test:4: x: x: want 3, got 2\n1 passed, 1 failed\n$/],
+  ['promql test good.yaml', 2, /^good\.yaml:1: invalid command "metrics: {}"\n0 passed, 0 failed\n$/],
   ['check typo.yaml', 2, /typo\.yaml:1:1: error: gatewy: unknown field: did you mean gateway\?/],
   ['check nosuch.yaml', 2, /nosuch\.yaml: error: there is no such file/],
   ['check noscrape.yaml', 2, /nosuch\.yml: error: /],

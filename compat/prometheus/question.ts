@@ -1,6 +1,6 @@
 // One query, put to a server over HTTP and to our engine in this thread; both answers in one form.
 import { writeResult } from '@munjigi/promql';
-import { queryOnce, type Readable } from '@munjigi/promql/testing';
+import { queryOnce, type Readable } from '@munjigi/promql/memory-store';
 
 export interface Question {
   readonly query: string;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeEnv } from '@munjigi/env/node';
 import type { BlockRef, Querier, Queryable } from '@munjigi/model';
-import type { TestStorage } from '@munjigi/promql/testing';
+import type { TestStorage } from '@munjigi/promql';
 import { newUlid, openChunkReader, openHead, ULID_RANDOM_BYTES, withBlocks, type Head } from '@munjigi/tsdb';
 import { cutHead } from '../../packages/tsdb/src/compact/cut.ts';
 import { storeOfBlocks } from '../../packages/tsdb/src/testing/empty-store.ts';

@@ -11,7 +11,7 @@ import {
   type HistogramColumns,
   type Labels,
 } from '@munjigi/model';
-import type { Readable } from '@munjigi/promql/testing';
+import type { Readable } from '@munjigi/promql/memory-store';
 import { openChunkReader, openDb, withBlocks, type Db, type DbOptions } from '@munjigi/tsdb';
 import {
   inOrder,

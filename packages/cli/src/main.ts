@@ -5,6 +5,7 @@ import { check, type CheckOptions } from './commands/check.ts';
 import { registerPromqlExplain } from './commands/promql-explain.ts';
 import { promqlFormat, type FormatOptions } from './commands/promql-format.ts';
 import { registerPromqlQuery } from './commands/promql-query.ts';
+import { registerPromqlTest } from './commands/promql-test.ts';
 import { registerTsdb } from './commands/tsdb/register.ts';
 import { up, type UpOptions } from './commands/up.ts';
 import { version } from './commands/version.ts';
@@ -47,6 +48,7 @@ export async function main(args: readonly string[]): Promise<number> {
   };
   registerPromqlQuery(promql, done, example);
   registerPromqlExplain(promql, done, example);
+  registerPromqlTest(promql, done, example);
 
   promql
     .command('format')

@@ -8,7 +8,8 @@ import { plan, type PlanOptions } from './plan.ts';
 import type { QueryError } from './query-error.ts';
 import { eachPoint, type Result } from './result.ts';
 import { runFragment } from './run-fragment.ts';
-import { MemoryStore, queryOnce, runScript } from './testing.ts';
+import { MemoryStore, queryOnce } from './memory-store.ts';
+import { runScript } from './scripts/run.ts';
 
 /** A result as text: one line a series. */
 function show(r: Result): string[] {

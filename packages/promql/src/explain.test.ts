@@ -7,7 +7,7 @@ import { parse } from './parse.ts';
 import { plan, type Plan } from './plan.ts';
 import type { PlanNode } from './plan-node.ts';
 import { runFragment } from './run-fragment.ts';
-import { MemoryStore } from './testing/store.ts';
+import { MemoryStore } from './memory/store.ts';
 
 const INSTANT = { start_ms: 600_000, end_ms: 600_000, step_ms: 0 };
 const RANGE = { start_ms: 600_000, end_ms: 720_000, step_ms: 60_000 };

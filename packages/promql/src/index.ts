@@ -32,4 +32,5 @@ export {
   type VectorResult,
 } from './result.ts';
 export { runFragment, type RunOptions } from './run-fragment.ts';
+export { runScript, type ScriptOptions, type TestStorage } from './scripts/run.ts';
 export { writeResult, type WriteOptions } from './write-result.ts';

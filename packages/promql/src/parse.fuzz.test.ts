@@ -4,7 +4,7 @@ import { sameExpr } from './ast.ts';
 import { FUNCTIONS } from './functions.ts';
 import { parse } from './parse.ts';
 import { printExpr } from './print.ts';
-import { Dice, fuzzParse } from './testing/fuzz-parse.ts';
+import { Dice, fuzzParse } from './fuzz-parse.ts';
 
 test('random texts and broken expressions give a tree or errors with places inside the text', () => {
   expect(fuzzParse(20_261_122, 12_000)).toEqual([]);

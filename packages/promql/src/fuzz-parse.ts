@@ -1,7 +1,7 @@
 // Texts that are nearly expressions, for the parser: it answers each with a tree that survives printing, or with errors inside the text.
-import { sameExpr, walk, type Expr } from '../ast.ts';
-import { parse } from '../parse.ts';
-import { prettyExpr, printExpr } from '../print.ts';
+import { sameExpr, walk, type Expr } from './ast.ts';
+import { parse } from './parse.ts';
+import { prettyExpr, printExpr } from './print.ts';
 
 /** A small seeded generator (xorshift). */
 export class Dice {

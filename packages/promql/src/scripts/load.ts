@@ -2,7 +2,7 @@
 import { FAULT_TEXT, KIND, newHistogramColumns, type Appendable, type Appender } from '@munjigi/model';
 import { CELL } from '../fragment.ts';
 import type { Histogram } from '../histogram/histogram.ts';
-import { appendHistogram } from './histogram-rows.ts';
+import { appendHistogram } from '../histogram/columns.ts';
 import { customBucketSeries } from './nhcb.ts';
 import type { LoadCommand, LoadedSeries } from './script.ts';
 

@@ -6,7 +6,7 @@ import type { Result } from '../result.ts';
 import { fixedInTime } from './at-times.ts';
 import { compareAnnotations, compareResult, pointsAt, unsorted } from './compare.ts';
 import { loadSeries } from './load.ts';
-import { queryOnce, type QueryParams, type Readable } from './query.ts';
+import { queryOnce, type QueryParams, type Readable } from '../memory/query-once.ts';
 import {
   parseScript,
   SCRIPT_PARSER,
@@ -16,7 +16,7 @@ import {
   type ScriptProblem,
   type Times,
 } from './script.ts';
-import { MemoryStore } from './store.ts';
+import { MemoryStore } from '../memory/store.ts';
 
 /** A new, empty store for what a script loads. */
 export interface TestStorage extends Appendable, Readable {
