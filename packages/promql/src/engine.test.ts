@@ -185,13 +185,12 @@ describe('what cannot be answered', () => {
       'invalid regular expression in label_replace(): (',
     ],
     ['topk(scalar(nothing), info)', 'execution', 'Parameter value is NaN'],
-    ['histogram_sum(info)', 'unsupported', '1:1: histogram_sum() is not supported yet'],
     [
       'resets(info[5m] smoothed)',
       'execution',
       'smoothed modifier can only be used with: delta, increase, rate - not with resets',
     ],
-    ['info[step()]', 'execution', '1:6: duration must be greater than 0'],
+    ['info[step()]', 'execution', '5:11: duration must be greater than 0'],
   ])('%s', async (text, kind, message) => {
     const store = shop();
     series(store, { __name__: 'also', instance: '0', owner: 'x' }, 60_000, Array(16).fill(1));

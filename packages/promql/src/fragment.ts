@@ -33,6 +33,10 @@ export interface Fragment {
   readonly aggregate: FragmentAggregate | null;
   /** Place of the selector in the query as `line:column`, for annotations; '' when unknown. */
   readonly place: string;
+  /** Of native histograms only count, sum and whether the counter was reset are wanted. */
+  readonly statsOnly?: boolean;
+  /** Start timestamps tell resets too (rate, increase, irate, resets), or are what is asked for (start_timestamp). */
+  readonly startTimestamps?: boolean;
   /** Of an `anchored` or `smoothed` selector: samples outside the range are seen as far as the look-back. */
   readonly extended?: { readonly kind: 'anchored' | 'smoothed'; readonly lookback_ms: number } | undefined;
 }
@@ -46,6 +50,11 @@ export interface FragmentAggregate {
 
 /** What a cell's byte in a `present` column says: its value stands in `values`, or its histogram in `histograms`. */
 export const CELL = { absent: 0, float: 1, histogram: 2 } as const;
+
+/** A column beside cells that hold no histograms yet. */
+export function noHistograms(cells: number): (Histogram | null)[] {
+  return Array.from({ length: cells }, () => null);
+}
 
 /**
  * A Fragment's result over some of its series, as columns: row r has `steps` cells from r * steps, `present` says what is in each (CELL).
@@ -81,6 +90,8 @@ export interface Annotation {
   readonly severity: 'warning' | 'info';
   /** As Prometheus prints it: `PromQL info: ... (line:column)`. */
   readonly message: string;
+  /** How often, for those whose final message tells it. */
+  readonly occurrences?: number;
 }
 
 export interface Limits {

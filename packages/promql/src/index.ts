@@ -12,8 +12,9 @@ export {
   type ParseResult,
 } from './parse.ts';
 export { placeOf, printParseError, type ParseError, type Place } from './position.ts';
-export { printDurationExpr, printExpr, printMatcher } from './print.ts';
-export { EMPTY_HISTOGRAM, type Histogram } from './histogram/histogram.ts';
+export { prettyExpr, printDurationExpr, printExpr, printMatcher } from './print.ts';
+export { EMPTY_HISTOGRAM, equalHistograms, type Histogram } from './histogram/histogram.ts';
+export { printHistogram } from './histogram/print.ts';
 export { execute } from './execute.ts';
 export { explainPlan, printExplained, type Detail, type Explained } from './explain.ts';
 export { mergePartials } from './merge.ts';

@@ -21,7 +21,6 @@ describe('canonical form', () => {
     ['-1', '-1'],
     ['- 1 + 2', '-1 + 2'],
     ['-2^2', '-2 ^ 2'],
-    ['Inf^2', 'Inf ^ 2'],
     ['-inf', '-Inf'],
     ['"a\\x41\\n"', '"aA\\n"'],
     ["'it\\'s'", '"it\'s"'],
@@ -104,7 +103,7 @@ test('every node knows its place', () => {
 
 describe('errors', () => {
   test.each([
-    ['', '1:1: parse error: no expression found in input'],
+    ['', 'unknown position: parse error: no expression found in input'],
     ['foo[1m2h]', '1:5: parse error: not a valid duration string: "1m2h"'],
     ['foo{', '1:5: parse error: unexpected end of input inside braces'],
     ['(foo', '1:5: parse error: unclosed left parenthesis'],

@@ -1,7 +1,9 @@
 // A result as the `data` JSON of Prometheus' HTTP API, straight from columns to UTF-8 bytes.
 import { encodeUtf8, formatNumber, type Labels } from '@munjigi/model';
 import type { Grid } from './fragment.ts';
-import type { MatrixResult, Result } from './result.ts';
+import type { Histogram } from './histogram/histogram.ts';
+import { bucketsOf } from './histogram/print.ts';
+import { eachPoint, type MatrixResult, type Result } from './result.ts';
 
 export interface WriteOptions {
   /** Series at most; 0 or absent: all. The caller says in a warning that some were left out. */
@@ -28,8 +30,10 @@ export function writeResult(r: Result, options: WriteOptions = {}): Uint8Array {
       for (let i = 0; i < limited(r.labels.length, options); i++) {
         w.ascii(i === 0 ? '{"metric":' : ',{"metric":');
         w.labels(r.labels[i]!);
-        w.ascii(',"value":');
-        w.point(r.t_ms, r.values[i]!);
+        const h = r.histograms?.[i] ?? null;
+        w.ascii(h === null ? ',"value":' : ',"histogram":');
+        if (h === null) w.point(r.t_ms, r.values[i]!);
+        else w.histogramPoint(r.t_ms, h);
         w.ascii('}');
       }
       w.ascii(']');
@@ -57,12 +61,34 @@ function writeMatrix(w: Writer, m: MatrixResult, count: number): void {
   for (let i = 0; i < count; i++) {
     w.ascii(i === 0 ? '{"metric":' : ',{"metric":');
     w.labels(m.labels[i]!);
-    w.ascii(',"values":[');
-    if (m.grid === null) w.samples(m.times, m.values, m.first[i]!, m.first[i + 1]!);
-    else w.cells(times!, m.values, m.present, i * m.grid.steps, m.grid.steps);
-    w.ascii(']}');
+    if (m.histograms !== null) writeMixed(w, m, i);
+    else {
+      w.ascii(',"values":[');
+      if (m.grid === null) w.samples(m.times, m.values, m.first[i]!, m.first[i + 1]!);
+      else w.cells(times!, m.values, m.present, i * m.grid.steps, m.grid.steps);
+      w.ascii(']');
+    }
+    w.ascii('}');
   }
   w.ascii(']');
+}
+
+/** The points of a series of a matrix with histograms in it: floats first, then histograms, as far as there are any. */
+function writeMixed(w: Writer, m: MatrixResult, i: number): void {
+  let floats = 0;
+  eachPoint(m, i, (t_ms, value, h) => {
+    if (h !== null) return;
+    w.ascii(floats++ === 0 ? ',"values":[' : ',');
+    w.point(t_ms, value);
+  });
+  if (floats > 0) w.ascii(']');
+  let histograms = 0;
+  eachPoint(m, i, (t_ms, _, h) => {
+    if (h === null) return;
+    w.ascii(histograms++ === 0 ? ',"histograms":[' : ',');
+    w.histogramPoint(t_ms, h);
+  });
+  if (histograms > 0) w.ascii(']');
 }
 
 /** `[time,"` of every step, one after another: a time is written once, not once a series. */
@@ -169,6 +195,34 @@ class Writer {
     this.#room(CELL_BYTES);
     this.#number(value);
     this.ascii('"]');
+  }
+
+  /** Count, sum and the buckets that are not empty, each with how its bounds belong to it (as told by `bucketsOf`). */
+  histogramPoint(t_ms: number, h: Histogram): void {
+    this.ascii('[');
+    this.time(t_ms);
+    this.ascii(',{"count":');
+    this.quoted(h.count);
+    this.ascii(',"sum":');
+    this.quoted(h.sum);
+    const { length, boundary, lower, upper, count } = bucketsOf(h);
+    for (let i = 0; i < length; i++) {
+      this.ascii(i === 0 ? ',"buckets":[[' : ',[');
+      this.#integer(boundary[i]!);
+      for (const x of [lower[i]!, upper[i]!, count[i]!]) {
+        this.ascii(',');
+        this.quoted(x);
+      }
+      this.ascii(']');
+    }
+    this.ascii(length === 0 ? '}]' : ']}]');
+  }
+
+  quoted(x: number): void {
+    this.ascii('"');
+    this.#room(CELL_BYTES);
+    this.#number(x);
+    this.ascii('"');
   }
 
   /** Seconds, with three decimals where there are milliseconds. */

@@ -5,7 +5,7 @@ import {
   BUDGET,
   execute,
   plan,
-  printExpr,
+  prettyExpr,
   QueryError,
   type Budget,
   type Expr,
@@ -68,7 +68,7 @@ export async function answer(
         return { status: 200, body: ran.value, error: null, cost: ran.cost };
       }
       case 'format':
-        return textual(JSON.stringify(printExpr(parseQuery(request.query))));
+        return textual(JSON.stringify(prettyExpr(parseQuery(request.query))));
       case 'parse':
         return textual(JSON.stringify(exprJson(parseQuery(request.query))));
       default: {

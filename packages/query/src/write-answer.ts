@@ -146,6 +146,7 @@ export function copyRows(m: MatrixResult): {
     ...m,
     first,
     values: own(m.values.subarray(a, b)),
+    histograms: m.histograms === null ? null : m.histograms.slice(a, b),
     times: own(m.times.subarray(a, b)),
   };
   return { rows, transfer, copiedBytes };
