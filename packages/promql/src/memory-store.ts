@@ -1,2 +1,3 @@
 // For programs without a store of their own: series in memory, and a query from text to result in one call.
-export { MemoryStore, queryOnce, type QueryParams, type Readable } from './testing/store.ts';
+export { queryOnce, type QueryParams, type Readable } from './testing/query.ts';
+export { MemoryStore } from './testing/store.ts';

@@ -99,7 +99,7 @@ async function withFragments<T>(
   const querier = evaluator.querier((bytes) => (tally.copiedBytes += bytes));
   try {
     const begin = clock.monotonic();
-    const context = { querier, reader, symbols, budget, pause: turns.pause, peers };
+    const context = { clock, querier, reader, symbols, budget, pause: turns.pause, peers };
     const value = await work(createFragmentIO(context, tally));
     const { warnings, ...counts } = tally;
     const cost = { prepare_ms: 0, evaluate_ms: clock.monotonic() - begin, ...counts };
@@ -122,9 +122,17 @@ async function evaluate(
   const ran = await withFragments(evaluator, budget, (io) => execute(planned, io));
   const cost: QueryCost = { ...ran.cost, prepare_ms };
   const peak = Atomics.load(budget.state, BUDGET.samples);
-  const stats = request.stats === '' ? '' : `,"stats":${JSON.stringify(queryStats(cost, queued_ms, peak))}`;
-  const parts = { limit: request.limit, warnings: ran.warnings, more: stats };
-  // The stats are written before: what copying rows to other writers costs is counted by the pool alone.
+  const evaluated = clock.monotonic();
+  // What copying rows to other writers costs is counted by the pool alone.
+  const stats = (): string => {
+    const took = { ...cost, queued_ms, encode_ms: clock.monotonic() - evaluated };
+    return `,"stats":${JSON.stringify(queryStats(took, peak))}`;
+  };
+  const parts = {
+    limit: request.limit,
+    warnings: ran.warnings,
+    more: request.stats === '' ? (): string => '' : stats,
+  };
   let { copiedBytes } = cost;
   const writers = evaluator.peers().map((peer) => ({
     async write(rows: MatrixResult): Promise<Uint8Array> {

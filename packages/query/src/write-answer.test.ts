@@ -43,7 +43,7 @@ async function written(
     pauses++;
     return Promise.resolve();
   };
-  const bytes = await writeAnswer(result, { limit, warnings: ['S'], more }, pause);
+  const bytes = await writeAnswer(result, { limit, warnings: ['S'], more: () => more }, pause);
   return { answer: JSON.parse(new TextDecoder().decode(bytes)) as Answer, pauses };
 }
 
@@ -118,7 +118,7 @@ test.for<readonly [name: string, make: () => Result]>([
   ['samples', samples],
 ])('rows of %s are shared out to other writers, also to one that has ended', async ([, make]) => {
   const now = (): Promise<void> => Promise.resolve();
-  const options = { limit: 0, warnings: [], more: '' };
+  const options = { limit: 0, warnings: [], more: () => '' };
   let moved = 0;
   const good: Writer = {
     async write(m) {

@@ -13,8 +13,8 @@ export interface AnswerParts {
   readonly limit: number;
   /** Warnings of the store. */
   readonly warnings: readonly string[];
-  /** Fields after `result`, as JSON text: '' or `,"name":value`. */
-  readonly more: string;
+  /** Fields after `result`, as JSON text: '' or `,"name":value`. Called when the result is written. */
+  readonly more: () => string;
 }
 
 /** Another worker that writes rows. */
@@ -33,7 +33,7 @@ export async function writeAnswer(
   const count = 'labels' in result ? result.labels.length : 0;
   const truncated = limit > 0 && count > limit;
   const allWarnings = [...warnings, ...texts(result, 'warning'), ...(truncated ? [TRUNCATED] : [])];
-  let tail = `${more}}`;
+  let tail = '';
   if (allWarnings.length > 0) tail += `,"warnings":${JSON.stringify(allWarnings)}`;
   const infos = texts(result, 'info');
   if (infos.length > 0) tail += `,"infos":${JSON.stringify(infos)}`;
@@ -45,7 +45,7 @@ export async function writeAnswer(
   }
   // Without its last brace: `more` goes inside.
   else pieces.push(writeResult(result, { limit }).subarray(0, -1));
-  pieces.push(encoder.encode(`${tail}}`));
+  pieces.push(encoder.encode(`${more()}}${tail}}`));
   return joined(pieces);
 }
 

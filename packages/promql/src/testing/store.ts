@@ -1,66 +1,108 @@
-// A store in memory and everything in one thread: for tests of this package and of those above it.
+// A store in memory behind the storage seam, for tests and for test scripts.
 import {
+  appendHistogramRow,
   compareLabels,
+  compareText,
   compileMatcher,
-  encodeUtf8,
   ENCODING,
+  encodeUtf8,
+  FAULT,
   growColumn,
+  KIND,
+  labelsKey,
   labelValue,
+  newColumn,
+  newHistogramColumns,
   newSharedBuffer,
+  appendEmptyRows,
+  clearHistograms,
+  sameHistogram,
+  type Appendable,
+  type Appender,
   type ChunkReader,
   type Column,
-  type ExemplarSeries,
-  type Labels,
+  type CommitResult,
+  type HistogramColumns,
   type LabelQuery,
+  type Labels,
   type Matcher,
   type Querier,
   type Queryable,
   type Selection,
   type SymbolPages,
 } from '@munjigi/model';
-import { execute } from '../execute.ts';
-import { newBudget, fragmentRange, type Budget, type Fragment, type FragmentPartial } from '../fragment.ts';
-import { parse, type ParseOptions } from '../parse.ts';
-import { plan, type PlanOptions } from '../plan.ts';
-import { printParseError } from '../position.ts';
-import type { Result } from '../result.ts';
-import { runFragment } from '../run-fragment.ts';
 
-/** Series with their samples as plain columns in one shared arena, behind the storage seam. */
-export class MemoryStore implements Queryable {
-  readonly #series: { labels: Labels; t: number[]; v: Float64Array; n: number }[] = [];
-  #arena: SharedArrayBuffer | null = null;
-  #offsets: number[] = [];
-  #sorted = true;
+interface Series {
+  readonly labels: Labels;
+  readonly samples: Column;
+}
 
-  /** Adds a series' samples, in time order. `v` may hold staleness marks: it is copied as bytes. */
+/**
+ * Series with their samples in one column each, in order of time: an older sample is refused. Selections address the columns, so only this
+ * store's reader reads them.
+ */
+export class MemoryStore implements Appendable, Queryable {
+  readonly #series: Series[] = [];
+  readonly #byLabels = new Map<string, number>();
+  /** Numbers of the series in label order; null: to be made. */
+  #order: number[] | null = null;
+
+  /** Adds floats of one series, in time order. `v` may hold staleness marks: it is copied as bits. */
   add(labels: Labels, t: readonly number[], v: Float64Array): void {
-    const known = this.#series.find((s) => compareLabels(s.labels, labels) === 0);
-    if (known !== undefined) {
-      const merged = mergeColumns(known.t, known.v, t, v);
-      known.t = merged.t;
-      known.v = merged.v;
-      known.n = merged.t.length;
-    } else {
-      const copy = new Float64Array(t.length);
-      new Uint32Array(copy.buffer).set(new Uint32Array(v.buffer, v.byteOffset, 2 * t.length));
-      this.#series.push({ labels, t: [...t], v: copy, n: t.length });
+    const samples = this.#series[this.#find(labels)]!.samples;
+    const bits = new Uint32Array(v.buffer, v.byteOffset, 2 * v.length);
+    for (let i = 0; i < t.length; i++) {
+      const fault = appendFloat(samples, t[i]!, bits[2 * i]!, bits[2 * i + 1]!, 0);
+      if (fault !== FAULT.none)
+        throw new RangeError(`sample ${i} at ${t[i]} is not newer than the one before`);
     }
-    this.#sorted = false;
-    this.#arena = null;
   }
 
   get seriesCount(): number {
     return this.#series.length;
   }
 
+  /** Samples are visible as soon as they are offered. */
+  appender(): Appender {
+    const faults: number[] = [];
+    let accepted = 0;
+    const before = this.#series.length;
+    const judged = (fault: number): void => {
+      faults.push(fault);
+      if (fault === FAULT.none) accepted++;
+    };
+    return {
+      series: (labels) => this.#find(labels) + 1,
+      floats: (refs, t, v, st, n) => {
+        const bits = new Uint32Array(v.buffer, v.byteOffset, 2 * n);
+        for (let i = 0; i < n; i++)
+          judged(
+            appendFloat(this.#of(refs[i]!), t[i]!, bits[2 * i]!, bits[2 * i + 1]!, st === null ? 0 : st[i]!),
+          );
+      },
+      histogram: (ref, t_ms, kind, h, row, st_ms) =>
+        judged(appendHistogramSample(this.#of(ref), { t_ms, kind, st_ms: st_ms ?? 0 }, h, row)),
+      exemplar: () => undefined,
+      metadata: () => undefined,
+      commit: (): Promise<CommitResult> =>
+        Promise.resolve({
+          accepted,
+          faults: accepted === faults.length ? new Uint8Array(0) : Uint8Array.from(faults),
+          refused: new Uint32Array(0),
+          created: this.#series.length - before,
+        }),
+      rollback: () => {
+        throw new TypeError('a MemoryStore takes nothing back');
+      },
+    };
+  }
+
   querier(): Querier {
-    this.#seal();
     return {
       select: (mint, maxt, matchers) => Promise.resolve(this.#select(mint, maxt, matchers)),
       labelNames: (q) => Promise.resolve({ names: this.#names(q), warnings: [] }),
       labelValues: (name, q) => Promise.resolve({ values: this.#values(name, q), warnings: [] }),
-      exemplars: () => Promise.resolve([] as ExemplarSeries[]),
+      exemplars: () => Promise.resolve([]),
       metadata: () => Promise.resolve([]),
       close: () => undefined,
     };
@@ -68,55 +110,56 @@ export class MemoryStore implements Queryable {
 
   /** Reads the selections of this store. */
   reader(): ChunkReader {
-    return plainReader;
+    return {
+      load: () => Promise.resolve(),
+      series: (s, i, mint, maxt, into) =>
+        copyRange(this.#series[s.chunks.offset[s.first[i]!]!]!.samples, mint, maxt, into),
+    };
   }
 
-  #seal(): void {
-    if (!this.#sorted) {
-      this.#series.sort((a, b) => compareLabels(a.labels, b.labels));
-      this.#sorted = true;
-    }
-    if (this.#arena !== null) return;
-    const total = this.#series.reduce((sum, s) => sum + 16 * s.n, 0);
-    this.#arena = newSharedBuffer(Math.max(8, total));
-    this.#offsets = [];
-    let at = 0;
-    for (const s of this.#series) {
-      this.#offsets.push(at);
-      const pairs = new Float64Array(this.#arena, at, 2 * s.n);
-      const bits = new Uint32Array(this.#arena, at, 4 * s.n);
-      const from = new Uint32Array(s.v.buffer, s.v.byteOffset, 2 * s.n);
-      for (let i = 0; i < s.n; i++) {
-        pairs[2 * i] = s.t[i]!;
-        bits[4 * i + 2] = from[2 * i]!;
-        bits[4 * i + 3] = from[2 * i + 1]!;
-      }
-      at += 16 * s.n;
-    }
+  #of(ref: number): Column {
+    const series = this.#series[ref - 1];
+    if (series === undefined) throw new RangeError(`no series ${ref}`);
+    return series.samples;
   }
 
+  #find(labels: Labels): number {
+    const key = labelsKey(labels);
+    let at = this.#byLabels.get(key);
+    if (at === undefined) {
+      at = this.#series.length;
+      this.#series.push({ labels, samples: newColumn(16) });
+      this.#byLabels.set(key, at);
+      this.#order = null;
+    }
+    return at;
+  }
+
+  /** Numbers of the series that match, in label order. */
   #matching(mint: number, maxt: number, matchers: readonly Matcher[]): number[] {
-    const tests = matchers.map((m) => ({ name: m.name, test: compileMatcher(m) }));
-    return this.#series
+    const series = this.#series;
+    this.#order ??= series
       .map((_, i) => i)
-      .filter((i) => {
-        const s = this.#series[i]!;
-        if (s.n === 0 || s.t[0]! > maxt || s.t[s.n - 1]! < mint) return false;
-        return tests.every(({ name, test }) => test(labelValue(s.labels, name)));
-      });
+      .sort((a, b) => compareLabels(series[a]!.labels, series[b]!.labels));
+    const tests = matchers.map((m) => ({ name: m.name, test: compileMatcher(m) }));
+    return this.#order.filter((i) => {
+      const { labels, samples } = series[i]!;
+      if (samples.n === 0 || samples.t[0]! > maxt || samples.t[samples.n - 1]! < mint) return false;
+      return tests.every(({ name, test }) => test(labelValue(labels, name)));
+    });
   }
 
   #names(q: LabelQuery): string[] {
     const names = new Set<string>();
     for (const i of this.#anyMatching(q))
       this.#series[i]!.labels.forEach((x, k) => k % 2 === 0 && names.add(x));
-    return [...names].sort();
+    return [...names].sort(compareText);
   }
 
   #values(name: string, q: LabelQuery): string[] {
     const values = new Set(this.#anyMatching(q).map((i) => labelValue(this.#series[i]!.labels, name)));
     values.delete('');
-    return [...values].sort();
+    return [...values].sort(compareText);
   }
 
   #anyMatching(q: LabelQuery): number[] {
@@ -124,6 +167,7 @@ export class MemoryStore implements Queryable {
     return [...new Set(sets.flatMap((m) => this.#matching(q.mint, q.maxt, m)))];
   }
 
+  /** Each series has one chunk: its column, by the series' number as `offset`. */
   #select(mint: number, maxt: number, matchers: readonly Matcher[]): Selection {
     const rows = this.#matching(mint, maxt, matchers);
     const n = rows.length;
@@ -139,7 +183,7 @@ export class MemoryStore implements Queryable {
     const flat = rows.map((i) => this.#series[i]!.labels.map(symbolOf));
     const labelFirst = new Uint32Array(n + 1);
     flat.forEach((l, i) => (labelFirst[i + 1] = labelFirst[i]! + l.length));
-    const column = (f: (i: number) => number): Float64Array => Float64Array.from(rows, f);
+    const samplesOf = (i: number): Column => this.#series[i]!.samples;
     return {
       count: n,
       symbols: pagesOf([...symbols.keys()]),
@@ -149,41 +193,115 @@ export class MemoryStore implements Queryable {
       chunks: {
         arena: new Uint16Array(n),
         source: new Uint16Array(n),
-        offset: column((i) => this.#offsets[i]!),
-        bytes: Uint32Array.from(rows, (i) => 16 * this.#series[i]!.n),
-        samples: Uint32Array.from(rows, (i) => this.#series[i]!.n),
-        mint: column((i) => this.#series[i]!.t[0]!),
-        maxt: column((i) => this.#series[i]!.t.at(-1)!),
+        offset: Float64Array.from(rows),
+        bytes: new Uint32Array(n),
+        samples: Uint32Array.from(rows, (i) => samplesOf(i).n),
+        mint: Float64Array.from(rows, (i) => samplesOf(i).t[0]!),
+        maxt: Float64Array.from(rows, (i) => samplesOf(i).t[samplesOf(i).n - 1]!),
         encoding: new Uint8Array(n).fill(ENCODING.plain),
       },
-      arenas: [{ kind: 'memory', id: 0, buffer: this.#arena! }],
+      arenas: [],
       deleted: null,
       warnings: [],
     };
   }
 }
 
-/** Joins two columns by time; at equal times the second wins. */
-function mergeColumns(
-  t1: readonly number[],
-  v1: Float64Array,
-  t2: readonly number[],
-  v2: Float64Array,
-): { t: number[]; v: Float64Array } {
-  const at = new Map<number, { bits: Uint32Array; i: number }>();
-  const bits1 = new Uint32Array(v1.buffer, v1.byteOffset);
-  const bits2 = new Uint32Array(v2.buffer, v2.byteOffset);
-  t1.forEach((t, i) => at.set(t, { bits: bits1, i }));
-  t2.forEach((t, i) => at.set(t, { bits: bits2, i }));
-  const t = [...at.keys()].sort((a, b) => a - b);
-  const v = new Float64Array(t.length);
-  const out = new Uint32Array(v.buffer);
-  t.forEach((time, k) => {
-    const { bits, i } = at.get(time)!;
-    out[2 * k] = bits[2 * i]!;
-    out[2 * k + 1] = bits[2 * i + 1]!;
-  });
-  return { t, v };
+/** Makes room for one more sample at t_ms; returns why that cannot be. `same`: whether the newest sample is this one. */
+function offer(c: Column, t_ms: number, same: () => boolean): number {
+  if (c.n > 0 && t_ms <= c.t[c.n - 1]!) {
+    if (t_ms < c.t[c.n - 1]!) return FAULT.out_of_order;
+    return same() ? KNOWN : FAULT.duplicate;
+  }
+  growColumn(c, c.n + 1);
+  c.t[c.n] = t_ms;
+  return FAULT.none;
+}
+
+/** The sample is there already: taken, and nothing to do. */
+const KNOWN = -1;
+
+function appendFloat(c: Column, t_ms: number, low: number, high: number, st_ms: number): number {
+  const { n } = c;
+  const fault = offer(
+    c,
+    t_ms,
+    () =>
+      (c.kind === null || c.kind[n - 1] === KIND.float) &&
+      c.bits[2 * n - 2] === low &&
+      c.bits[2 * n - 1] === high,
+  );
+  if (fault !== FAULT.none) return fault === KNOWN ? FAULT.none : fault;
+  c.bits[2 * n] = low;
+  c.bits[2 * n + 1] = high;
+  if (c.kind !== null) {
+    c.kind[n] = KIND.float;
+    appendEmptyRows(c.h!, 1);
+  }
+  finish(c, st_ms);
+  return FAULT.none;
+}
+
+function appendHistogramSample(
+  c: Column,
+  { t_ms, kind, st_ms }: { readonly t_ms: number; readonly kind: number; readonly st_ms: number },
+  h: HistogramColumns,
+  row: number,
+): number {
+  const { n } = c;
+  const fault = offer(
+    c,
+    t_ms,
+    () => c.kind !== null && c.kind[n - 1] === kind && sameHistogram(c.h!, n - 1, h, row),
+  );
+  if (fault !== FAULT.none) return fault === KNOWN ? FAULT.none : fault;
+  if (c.kind === null) needKinds(c, n);
+  c.v[n] = 0;
+  c.kind![n] = kind;
+  appendHistogramRow(c.h!, h, row);
+  finish(c, st_ms);
+  return FAULT.none;
+}
+
+/** The first n samples are floats: their rows are empty. */
+function needKinds(c: Column, n: number): void {
+  c.kind = new Uint8Array(c.t.length);
+  c.h = newHistogramColumns(n + 1);
+  appendEmptyRows(c.h, n);
+}
+
+function finish(c: Column, st_ms: number): void {
+  if (c.st === null && st_ms !== 0) c.st = new Float64Array(c.t.length);
+  if (c.st !== null) c.st[c.n] = st_ms;
+  c.n++;
+}
+
+/** Replaces `into` by the samples of `from` in [mint, maxt]. */
+function copyRange(from: Column, mint: number, maxt: number, into: Column): void {
+  let first = 0;
+  while (first < from.n && from.t[first]! < mint) first++;
+  let end = from.n;
+  while (end > first && from.t[end - 1]! > maxt) end--;
+  const n = end - first;
+  into.n = 0;
+  into.st = null;
+  into.kind = null;
+  growColumn(into, n);
+  into.t.set(from.t.subarray(first, end));
+  into.bits.set(from.bits.subarray(2 * first, 2 * end));
+  if (from.st !== null) {
+    into.st = new Float64Array(into.t.length);
+    into.st.set(from.st.subarray(first, end));
+  }
+  const kind = from.kind?.subarray(first, end) ?? null;
+  if (kind?.some((k) => k !== KIND.float) === true) {
+    into.kind = new Uint8Array(into.t.length);
+    into.kind.set(kind);
+    into.h ??= newHistogramColumns(n);
+    clearHistograms(into.h);
+    for (let i = first; i < end; i++) appendHistogramRow(into.h, from.h!, i);
+  } else into.h = null;
+  into.n = n;
 }
 
 function pagesOf(texts: readonly string[]): SymbolPages {
@@ -201,63 +319,4 @@ function pagesOf(texts: readonly string[]): SymbolPages {
     at = end;
   });
   return { count: texts.length, index: [index], data: [data] };
-}
-
-/** Reads ENCODING.plain chunks; each series of a MemoryStore has one. */
-export const plainReader: ChunkReader = {
-  load: () => Promise.resolve(),
-  series(s: Selection, i: number, mint: number, maxt: number, into: Column): void {
-    const chunk = s.first[i]!;
-    const n = s.chunks.samples[chunk]!;
-    const arena = s.arenas[s.chunks.arena[chunk]!]!;
-    if (arena.kind !== 'memory') throw new TypeError('a MemoryStore has no files');
-    const offset = s.chunks.offset[chunk]!;
-    const pairs = new Float64Array(arena.buffer, offset, 2 * n);
-    const bits = new Uint32Array(arena.buffer, offset, 4 * n);
-    let from = 0;
-    while (from < n && pairs[2 * from]! < mint) from++;
-    let to = n;
-    while (to > from && pairs[2 * (to - 1)]! > maxt) to--;
-    into.n = 0;
-    into.st = null;
-    into.kind = null;
-    into.h = null;
-    growColumn(into, to - from);
-    for (let i = from; i < to; i++) {
-      into.t[into.n] = pairs[2 * i]!;
-      into.bits[2 * into.n] = bits[4 * i + 2]!;
-      into.bits[2 * into.n + 1] = bits[4 * i + 3]!;
-      into.n++;
-    }
-  },
-};
-
-/** A store and the reader of its chunks. */
-export interface Readable {
-  querier(): Querier;
-  reader(): ChunkReader;
-}
-
-export type QueryParams = Omit<PlanOptions, 'text'> & {
-  readonly parser?: ParseOptions;
-  readonly budget?: Budget;
-};
-
-/** Parses, plans and executes in this thread. Throws QueryError, and Error with the first parse error's text. */
-export async function queryOnce(storage: Readable, text: string, params: QueryParams): Promise<Result> {
-  const parsed = parse(text, params.parser);
-  if ('errors' in parsed) throw new Error(printParseError(parsed.errors[0]!));
-  const querier = storage.querier();
-  const reader = storage.reader();
-  const budget = params.budget ?? newBudget();
-  try {
-    const run = async (f: Fragment): Promise<FragmentPartial> => {
-      const { mint, maxt } = fragmentRange(f);
-      const selection = await querier.select(mint, maxt, f.matchers);
-      return runFragment(f, selection, reader, budget);
-    };
-    return await execute(plan(parsed.expr, { ...params, text }), { run, budget });
-  } finally {
-    querier.close();
-  }
 }

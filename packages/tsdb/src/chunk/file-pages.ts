@@ -6,6 +6,8 @@ import { EnvError, type File, type Files } from '@munjigi/env';
 export const PAGE_BYTES: number = 64 * 1024;
 /** Pages that are read at once when they follow each other. */
 const RUN_PAGES = 16;
+/** Bytes over a border of pages, usually. */
+export const JOINED_BYTES: number = 128 * 1024;
 /** Page numbers of one file. */
 const FILE_PAGES: number = 2 ** 21;
 /** Paths that are remembered; more, and the cache begins anew. */
@@ -17,6 +19,12 @@ interface Page {
   length: number;
 }
 
+export interface FilePlace {
+  readonly b: Uint8Array;
+  readonly from: number;
+  readonly length: number;
+}
+
 export interface FilePages {
   /** A number for the path, as long as `generation` stays. */
   fileOf(path: string): number;
@@ -26,11 +34,9 @@ export interface FilePages {
   /**
    * Bytes [at, at + n) of the file in `b` from `from` on, fewer at its end: `length`. Valid until the next call.
    */
-  view(
-    file: number,
-    at: number,
-    n: number,
-  ): { readonly b: Uint8Array; readonly from: number; readonly length: number };
+  view(file: number, at: number, n: number): FilePlace;
+  /** Bytes from `at` on as far as their page goes. Valid likewise. */
+  rest(file: number, at: number): FilePlace;
   /** Forgets these bytes: they are read again. */
   forget(file: number, at: number, n: number): void;
   bytes(): number;
@@ -40,17 +46,24 @@ export function pageKey(file: number, at: number): number {
   return file * FILE_PAGES + Math.floor(at / PAGE_BYTES);
 }
 
-export function newFilePages(files: Files, cacheBytes: number): FilePages {
+/** `newBytes` makes the room of pages, and of `JOINED_BYTES` once. */
+export function newFilePages(
+  files: Files,
+  cacheBytes: number,
+  newBytes: (n: number) => Uint8Array = (n) => new Uint8Array(n),
+): FilePages {
   const pagesMax = Math.max(2, Math.floor(cacheBytes / PAGE_BYTES));
   /** In the order of their use, the oldest first. */
   const pages = new Map<number, Page>();
+  /** Pages that are of no use any more. */
+  const spare: Page[] = [];
   const numbers = new Map<string, number>();
   const paths: string[] = [];
   let generation = 0;
   let lastKey = -1;
   let lastPage: Page = { b: new Uint8Array(0), length: 0 };
   let run: Uint8Array | null = null;
-  let joined: Uint8Array = new Uint8Array(4096);
+  let joined: Uint8Array = newBytes(JOINED_BYTES);
 
   function withFile<T>(file: number, fn: (f: File) => T): T {
     const path = paths[file]!;
@@ -73,13 +86,23 @@ export function newFilePages(files: Files, cacheBytes: number): FilePages {
 
   /** A page to fill: the least used one when there are enough. */
   function freePage(): Page {
-    if (pages.size < pagesMax) return { b: new Uint8Array(PAGE_BYTES), length: 0 };
+    const free = spare.pop();
+    if (free !== undefined) return free;
+    if (pages.size < pagesMax) return { b: newBytes(PAGE_BYTES), length: 0 };
     for (const [key, page] of pages) {
       pages.delete(key);
       if (key === lastKey) lastKey = -1;
       return page;
     }
-    return { b: new Uint8Array(PAGE_BYTES), length: 0 };
+    return { b: newBytes(PAGE_BYTES), length: 0 };
+  }
+
+  function drop(key: number): void {
+    const page = pages.get(key);
+    if (page === undefined) return;
+    pages.delete(key);
+    spare.push(page);
+    if (key === lastKey) lastKey = -1;
   }
 
   /** Reads pages [key, key + n) of one file. */
@@ -87,7 +110,12 @@ export function newFilePages(files: Files, cacheBytes: number): FilePages {
     const first = (key % FILE_PAGES) * PAGE_BYTES;
     if (n === 1) {
       const page = freePage();
-      page.length = withFile(Math.floor(key / FILE_PAGES), (f) => readAll(f, page.b, PAGE_BYTES, first));
+      try {
+        page.length = withFile(Math.floor(key / FILE_PAGES), (f) => readAll(f, page.b, PAGE_BYTES, first));
+      } catch (error) {
+        spare.push(page);
+        throw error;
+      }
       pages.set(key, page);
       return;
     }
@@ -106,10 +134,14 @@ export function newFilePages(files: Files, cacheBytes: number): FilePages {
     if (key === lastKey && lastPage.length >= length) return lastPage;
     let page = pages.get(key);
     if (page !== undefined) {
-      pages.delete(key);
       // The file had less when this was read; it may have grown.
-      if (page.length >= length) pages.set(key, page);
-      else page = undefined;
+      if (page.length >= length) {
+        pages.delete(key);
+        pages.set(key, page);
+      } else {
+        drop(key);
+        page = undefined;
+      }
     }
     if (page === undefined) {
       lastKey = -1;
@@ -130,7 +162,7 @@ export function newFilePages(files: Files, cacheBytes: number): FilePages {
         if (paths.length >= PATHS_MAX) {
           numbers.clear();
           paths.length = 0;
-          pages.clear();
+          for (const key of pages.keys()) drop(key);
           lastKey = -1;
           generation++;
         }
@@ -179,8 +211,13 @@ export function newFilePages(files: Files, cacheBytes: number): FilePages {
       joined.fill(0, length, length + 8);
       return { b: joined, from: 0, length };
     },
+    rest(file, at) {
+      const from = at % PAGE_BYTES;
+      const page = pageOf(pageKey(file, at), from + 1);
+      return { b: page.b, from, length: Math.max(0, page.length - from) };
+    },
     forget(file, at, n): void {
-      for (let key = pageKey(file, at); key <= pageKey(file, at + n); key++) pages.delete(key);
+      for (let key = pageKey(file, at); key <= pageKey(file, at + n); key++) drop(key);
       lastKey = -1;
     },
   };
