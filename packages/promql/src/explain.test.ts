@@ -94,6 +94,7 @@ test.each<[text: string, times: typeof INSTANT, lines: readonly string[]]>([
       '       selector  x{a="b"}',
       '       windows   (1970-01-01T00:05:00Z, 1970-01-01T00:10:00Z]',
       '       reads     1970-01-01T00:05:00.001Z to 1970-01-01T00:10:00Z',
+      '       shared    read once for all places where it stands',
     ],
   ],
   [
@@ -136,15 +137,6 @@ test.each<[text: string, line: string]>([
 ])('%s', (text, line) => {
   const lines = printExplained(explainPlan(planOf(text, INSTANT)));
   expect(lines.slice(0, 3)).toEqual(['info()  [1:1]', '│   at    1970-01-01T00:10:00Z', line]);
-});
-
-test('a fragment of several places, where no warning needs to name its place', () => {
-  const parsed = parse('x or x');
-  if ('errors' in parsed) throw new Error('x or x');
-  const lines = printExplained(explainPlan(plan(parsed.expr, INSTANT)));
-  expect(lines.filter((line) => line.includes('shared'))).toEqual([
-    '       shared    read once for all places where it stands',
-  ]);
 });
 
 test('more details of a node come behind its own', () => {

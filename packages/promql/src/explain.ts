@@ -116,15 +116,6 @@ class Explainer {
             ['right', n.right],
           ]),
         };
-      case 'info':
-        return {
-          node: n,
-          what: `info(${n.matchers === null ? '' : `{${n.matchers.map(printMatcher).join(', ')}}`})`,
-          details: times,
-          inputs: inputs([['of', n.input]]),
-        };
-      case 'fail':
-        return { node: n, what: `fails: ${n.message}`, details: [], inputs: [] };
       case 'negate':
         return { node: n, what: 'negated', details: times, inputs: inputs([['of', n.input]]) };
     }
