@@ -1,6 +1,5 @@
 // Parameters of the Prometheus HTTP API: times, durations, numbers, with the wording of its errors.
-import { parseDuration } from '@munjigi/model';
-import { parseRfc3339 } from './rfc3339.ts';
+import { parseDuration, parseRfc3339 } from '@munjigi/model';
 
 /** Why a request is refused: 400 bad_data. */
 export class BadRequest extends Error {}

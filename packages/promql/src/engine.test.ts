@@ -8,7 +8,8 @@ import { plan, type PlanOptions } from './plan.ts';
 import type { QueryError } from './query-error.ts';
 import { eachPoint, type Result } from './result.ts';
 import { runFragment } from './run-fragment.ts';
-import { MemoryStore, queryOnce, runTestFile } from './testing.ts';
+import { MemoryStore, queryOnce } from './memory-store.ts';
+import { runScript } from './scripts/run.ts';
 
 /** A result as text: one line a series. */
 function show(r: Result): string[] {
@@ -296,7 +297,7 @@ test('a metric whose name is no counter gets a hint with its place', async () =>
 });
 
 test('classic histograms', async () => {
-  const result = await runTestFile(`
+  const result = await runScript(`
 load 5m
   h_bucket{le="0.1"} 0+10x10
   h_bucket{le="1"} 0+20x10
@@ -326,7 +327,7 @@ eval instant at 50m histogram_quantile(0.9, falling_bucket)
 eval range from 0 to 10m step 5m histogram_quantile(0.9, sum by (le) (h_bucket))
   {} NaN 1 1
 `);
-  expect(result).toEqual({ passed: 6, failures: [] });
+  expect(result).toEqual({ passed: 6, failures: [], problems: [] });
 });
 
 test('names: dropped at once by default, at the end with delayed removal', async () => {

@@ -1,7 +1,8 @@
 // What crosses the seam between planning and touching samples. Plain data all of it: the same Fragment runs in this thread, in a worker
 // with a part of the series, or later on another node, and `execute` merges the Partials.
-import type { Labels, Matcher } from '@munjigi/model';
+import { newSharedBuffer, type Labels, type Matcher } from '@munjigi/model';
 import type { Histogram } from './histogram/histogram.ts';
+import type { NodeObserver } from './observe.ts';
 
 /** Evaluation times start, start+step, ..., `steps` of them, in ms. An instant query has one step. */
 export interface Grid {
@@ -115,6 +116,8 @@ export interface QueryIO {
   readonly budget: Budget;
   /** Lets others run: called after about 20 ms of work. */
   readonly pause?: () => Promise<void>;
+  /** Looks on while the nodes of the plan are computed. */
+  readonly observe?: NodeObserver;
 }
 
 /** The samples a fragment can touch, in ms, both inclusive. */
@@ -128,5 +131,5 @@ export function fragmentRange(f: Fragment): { mint: number; maxt: number } {
 
 /** A budget for one query in one thread. */
 export function newBudget(limits: Limits = { maxSamples: 0, maxBytes: 0 }): Budget {
-  return { state: new Int32Array(new SharedArrayBuffer(BUDGET.cells * 4)), limits };
+  return { state: new Int32Array(newSharedBuffer(BUDGET.cells * 4)), limits };
 }

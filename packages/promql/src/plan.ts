@@ -110,7 +110,7 @@ const NEEDS_BUCKETS: ReadonlySet<string> = new Set([
 class Planner {
   readonly #o: PlanOptions;
   readonly #durations: DurationContext;
-  readonly #byKey = new Map<string, Fragment>();
+  readonly #byKey = new Map<string, number>();
   #next = 1;
   /** How many of the expressions around the one that is planned need no buckets of histograms, and how many need them. */
   #statsWanted = 0;
@@ -330,7 +330,7 @@ class Planner {
     );
   }
 
-  /** Gives equal fragments one id. */
+  /** Gives equal fragments one id. They differ in their place, which only annotations tell: that of the last one counts (see `fragments`). */
   #fragment(f: Omit<Fragment, 'id'>): Fragment {
     const key = JSON.stringify([
       f.matchers,
@@ -342,15 +342,11 @@ class Planner {
       f.extended,
       f.statsOnly,
       f.startTimestamps,
-      // Annotations name the place.
-      f.place,
     ]);
-    const known = this.#byKey.get(key);
-    if (known !== undefined) return known;
+    let id = this.#byKey.get(key);
+    if (id === undefined) this.#byKey.set(key, (id = this.#next++));
     // Last, because `f` may be another fragment with its id.
-    const made: Fragment = { ...f, id: this.#next++ };
-    this.#byKey.set(key, made);
-    return made;
+    return { ...f, id };
   }
 
   #subquery(
@@ -595,7 +591,7 @@ function isLiteral(e: Expr): boolean {
 function bytePlace(text: string, e: DurationExpr): string {
   const binary = e.kind === 'duration' && e.left !== null && e.right !== null && !/^m/.test(e.op);
   const start = binary ? e.left!.start : e.start;
-  const end = binary || (e.kind === 'duration' && e.paren) ? e.right!.end : e.end;
+  const end = binary ? e.right!.end : e.end;
   return `${utf8Length(text, start)}:${utf8Length(text, end)}`;
 }
 

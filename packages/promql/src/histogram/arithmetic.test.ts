@@ -10,13 +10,7 @@ import {
 } from './arithmetic.ts';
 import { upperBound } from './bound.ts';
 import { compact, equalHistograms, histogramBytes, histogramSize, type Histogram } from './histogram.ts';
-import { parseHistogram } from './parse.ts';
-
-function literal(text: string): Histogram {
-  const parsed = parseHistogram(text);
-  if ('error' in parsed) throw new Error(`${text}: ${parsed.error}`);
-  return parsed.h;
-}
+import { literal } from './testing.ts';
 
 interface Row {
   readonly name: string;

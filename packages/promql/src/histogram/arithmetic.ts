@@ -94,7 +94,11 @@ export function addAbove(
 ): Side {
   const schema = Math.min(aSchema, bSchema);
   if (aSchema > schema) a = coarsenSide(a, aSchema, schema);
-  if (bSchema > schema) b = coarsenSide(b, bSchema, schema);
+  if (bSchema > schema) {
+    // What rounding cuts off while b's buckets are merged is not lost either.
+    if (a.carry !== null) b = { ...b, carry: new Float64Array(b.count.length) };
+    b = coarsenSide(b, bSchema, schema);
+  }
   return addSides(a, b, bucketsWithin(zeroThreshold, schema, b.index), sign);
 }
 

@@ -77,6 +77,7 @@ test.each<[string, number[] | string]>([
   ['{{count:1}}+{{count:2}}x3', [1, 3, 5, 7]],
   ['{{count:9}}-{{count:2}}x3', [9, 7, 5, 3]],
   ['{{count:9}}-{{count:2}}', 'unexpected end of a histogram series, expected "x" and how often'],
+  ['{{}}x1000001', 'a series has at most 1000000 values, not 1000001'],
   ['{{schema:1}}+{{schema:0}}x1', 'error combining histograms: cannot merge from schema 0 to 1'],
   [
     '{{schema:-53 custom_values:[1]}}+{{schema:0}}x1',
@@ -93,4 +94,25 @@ test('an item in a line ends where it ends and says whether a hint was named', (
   expect(line.slice(item.end)).toBe(' 7');
   expect(item.hintSet).toBe(true);
   expect(item.histograms.map((h) => h.resetHint)).toEqual([RESET_HINT.unknown, RESET_HINT.gauge]);
+});
+
+test('any text gives histograms or an error within it', () => {
+  const seed =
+    '{{schema:-53 sum:-1e3 count:2 z_bucket:1 z_bucket_w:.5 buckets:[1 2] offset:-3 n_buckets:[NaN] custom_values:[1 Inf]}}+{{counter_reset_hint:gauge}}x3';
+  let random = 1;
+  const below = (n: number): number => {
+    random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
+    return Math.floor((random / 2 ** 32) * n);
+  };
+  for (let round = 0; round < 5000; round++) {
+    let text = seed;
+    for (let i = below(4); i >= 0; i--) {
+      const at = below(text.length + 1);
+      const piece = seed.slice(below(seed.length), below(seed.length));
+      text = text.slice(0, at) + (below(2) === 0 ? piece : '') + text.slice(at + below(9));
+    }
+    const item = readHistogramItem(text);
+    const place = 'error' in item ? item.at : item.end;
+    expect(place >= 0 && place <= text.length).toBe(true);
+  }
 });

@@ -35,6 +35,9 @@ const HINTS: ReadonlyMap<string, number> = new Map([
   ['gauge', RESET_HINT.gauge],
 ]);
 
+/** Histograms in one item at most. */
+const MAX_TIMES = 1_000_000;
+
 /** No hexadecimal and no plus sign. Sticky, as all below. */
 const NUMBER = /-?(?:inf(?![a-z_])|nan(?![a-z_])|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?)/iy;
 const INTEGER = /-?[0-9]+/y;
@@ -192,8 +195,13 @@ class Reader {
   }
 
   #times(): number | null {
+    const start = this.at;
     const text = this.#token(TIMES);
-    return text === null ? null : Number(text.slice(1));
+    if (text === null) return null;
+    const times = Number(text.slice(1));
+    if (times <= MAX_TIMES) return times;
+    this.at = start;
+    this.fail(`a series has at most ${MAX_TIMES} values, not ${times}`);
   }
 
   #token(pattern: RegExp): string | null {

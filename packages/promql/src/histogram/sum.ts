@@ -83,6 +83,10 @@ export class HistogramSum {
     if (!this.#begin(h)) return;
     const n = this.#n;
     if (!this.#isMean) {
+      if (sameLayout(this.#sum, h) && !wouldOverflow(this.#sum, h)) {
+        addInPlace(this.#sum, h);
+        return;
+      }
       const grown = added(this.#sum, h);
       if (!overflows(grown)) {
         this.#take(grown, h);
@@ -297,6 +301,23 @@ function overflows(s: Sum): boolean {
     s.negative.count.some(isInfinite) ||
     (s.bounds?.some(isInfinite) ?? false)
   );
+}
+
+/** The same of s + h, where buckets can be added one to one. */
+function wouldOverflow(s: Sum, h: Histogram): boolean {
+  return (
+    isInfinite(s.zeroCount + h.zeroCount) ||
+    isInfinite(s.count + h.count) ||
+    isInfinite(s.sum + h.sum) ||
+    anyOverflows(s.positive.count, h.positive) ||
+    anyOverflows(s.negative.count, h.negative) ||
+    (s.bounds?.some(isInfinite) ?? false)
+  );
+}
+
+function anyOverflows(a: Float64Array, b: Float64Array): boolean {
+  for (let i = 0; i < a.length; i++) if (isInfinite(a[i]! + b[i]!)) return true;
+  return false;
 }
 
 function multiply(s: Sum, factor: number): void {

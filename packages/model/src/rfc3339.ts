@@ -1,5 +1,5 @@
 // RFC 3339 times to and from ms since 1970, as Go prints and reads them (the API's format for times).
-import { civilFromDays, daysFromCivil, isLeap, MONTH_DAYS } from '@munjigi/model';
+import { civilFromDays, daysFromCivil, isLeap, MONTH_DAYS } from './calendar.ts';
 
 const SHAPE: RegExp =
   /^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]+))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))$/;
