@@ -54,7 +54,10 @@ function limited(count: number, options: WriteOptions): number {
 }
 
 function estimate(r: Result): number {
-  if (r.type === 'matrix') return 256 + r.labels.length * 256 + r.values.length * 32;
+  if (r.type === 'matrix') {
+    const cells = r.grid === null ? r.first.at(-1)! - r.first[0]! : r.values.length;
+    return 256 + r.labels.length * 256 + cells * USUAL_CELL_BYTES;
+  }
   return r.type === 'vector' ? 256 + r.labels.length * 256 : 256;
 }
 
@@ -117,6 +120,8 @@ const POINT = 46;
 const CACHED = 4096;
 /** Integers up to here are written digit by digit. */
 const MAX_INTEGER = 1e15;
+/** A cell with a number of 17 digits; room that is not written to is no memory. */
+const USUAL_CELL_BYTES = 36;
 /** A cell and its surroundings at most: time, quotes, brackets, 25 characters of a number. */
 const CELL_BYTES = 64;
 
@@ -140,7 +145,7 @@ class Writer {
   }
 
   done(): Uint8Array {
-    return this.#b.slice(0, this.#n);
+    return this.#b.subarray(0, this.#n);
   }
 
   #room(bytes: number): void {

@@ -3,7 +3,7 @@ import type { Result } from '@munjigi/promql';
 import { expect, test } from 'vitest';
 import { copyRows, joined, writeAnswer, writeRows, type Writer } from './write-answer.ts';
 
-const ROWS = 130;
+const ROWS = 310;
 const STEPS = 1000;
 
 /** Cells that hold their own number, every third absent. */
@@ -67,7 +67,7 @@ test('a limit cuts rows and says so', async () => {
 });
 
 test('series of samples are cut at their own bounds', async () => {
-  const counts = [40_000, 30_000, 0, 70_000, 1];
+  const counts = [120_000, 80_000, 0, 160_000, 1];
   const first = Uint32Array.from([
     0,
     ...counts.map((_, i) => counts.slice(0, i + 1).reduce((a, b) => a + b)),
@@ -88,26 +88,26 @@ test('series of samples are cut at their own bounds', async () => {
     0,
   );
   expect(answer.data.result.map(({ values }) => [values.length, values[0]?.[0]])).toEqual([
-    [40_000, 0],
-    [30_000, 40_000],
+    [120_000, 0],
+    [80_000, 120_000],
     [0, undefined],
-    [70_000, 70_000],
-    [1, 140_000],
+    [160_000, 200_000],
+    [1, 360_000],
   ]);
   expect(pauses).toBe(3);
 });
 
 /** Rows of samples of a range selector. */
 function samples(): Result {
-  const first = Uint32Array.from({ length: 81 }, (_, i) => i * 1000);
+  const first = Uint32Array.from({ length: 121 }, (_, i) => i * 1000);
   return {
     type: 'matrix',
     histograms: null,
-    labels: Array.from({ length: 80 }, (_, i) => labelsFromObject({ i: String(i) })),
-    values: Float64Array.from({ length: 80_000 }, (_, i) => i / 7),
+    labels: Array.from({ length: 120 }, (_, i) => labelsFromObject({ i: String(i) })),
+    values: Float64Array.from({ length: 120_000 }, (_, i) => i / 7),
     grid: null,
     first,
-    times: Float64Array.from({ length: 80_000 }, (_, i) => i * 1000),
+    times: Float64Array.from({ length: 120_000 }, (_, i) => i * 1000),
     annotations: [],
     samplesRead: 0,
   };

@@ -4,9 +4,9 @@ import { writeResult, type Annotation, type MatrixResult, type Result } from '@m
 import { TRUNCATED } from './request.ts';
 
 /** Points of one piece: about 10 ms of work. */
-const POINTS_PER_PIECE = 50_000;
+const POINTS_PER_PIECE = 150_000;
 /** Fewer points are written by one worker. */
-const SHARE_FROM_POINTS = 40_000;
+const SHARE_FROM_POINTS = 100_000;
 
 export interface AnswerParts {
   /** Series at most; 0: all. */

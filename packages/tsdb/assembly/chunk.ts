@@ -62,9 +62,10 @@ export function crc32c(from: usize, to: usize): u32 {
 
 /**
  * Decodes the chunk that a segment file has at `at` (see ENCODING.stored), of which bytes up to `end` are there, to times at t and values at v
- * as float64. The number of samples; OTHER: it is no XOR or XOR2 chunk without start times, does not end before `end`, or has not its sum.
+ * as float64. The number of samples; OTHER: it is no XOR or XOR2 chunk without start times, does not end before `end`, or has not its sum. Bit `bit`
+ * of the byte at `checks` says that the sum was right before; 0: there is no such byte.
  */
-export function stored(at: usize, end: usize, t: usize, v: usize): i32 {
+export function stored(at: usize, end: usize, checks: usize, bit: u32, t: usize, v: usize): i32 {
   let q = at;
   let length: usize = 0;
   for (let shift: usize = 0; ; shift += 7) {
@@ -77,7 +78,11 @@ export function stored(at: usize, end: usize, t: usize, v: usize): i32 {
   if (length < 3 || dataEnd + 4 > end) return OTHER;
   const encoding = load<u8>(q);
   if (encoding != XOR && encoding != XOR2) return OTHER;
-  if (crc32c(q, dataEnd) != bswap<u32>(load<u32>(dataEnd))) return OTHER;
+  const known = checks != 0 && ((load<u8>(checks) >> u8(bit)) & 1) != 0;
+  if (!known) {
+    if (crc32c(q, dataEnd) != bswap<u32>(load<u32>(dataEnd))) return OTHER;
+    if (checks != 0) store<u8>(checks, load<u8>(checks) | (<u8>1 << u8(bit)));
+  }
   const n = i32(bswap<u16>(load<u16>(q, 1)));
   return samples(encoding, q + 3, dataEnd, n, t, v) ? n : OTHER;
 }

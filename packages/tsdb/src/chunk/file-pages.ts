@@ -10,12 +10,16 @@ const RUN_PAGES = 16;
 export const JOINED_BYTES: number = 128 * 1024;
 /** Page numbers of one file. */
 const FILE_PAGES: number = 2 ** 21;
+/** A bit for each byte of a page. */
+export const CHECKS_BYTES: number = PAGE_BYTES / 8;
+/** In the smallest cache. */
+export const PAGES_MIN = 2;
 /** Paths that are remembered; more, and the cache begins anew. */
 const PATHS_MAX = 100_000;
 
 interface Page {
   readonly b: Uint8Array;
-  /** How much of it the file had. */
+  /** How much of it the file had. Behind the page in b lie the bits of `checksAt`. */
   length: number;
 }
 
@@ -23,6 +27,8 @@ export interface FilePlace {
   readonly b: Uint8Array;
   readonly from: number;
   readonly length: number;
+  /** Where in b the bits begin, one for each byte of the page, in which a reader notes what it has checked; -1: it cannot. */
+  readonly checksAt: number;
 }
 
 export interface FilePages {
@@ -52,7 +58,7 @@ export function newFilePages(
   cacheBytes: number,
   newBytes: (n: number) => Uint8Array = (n) => new Uint8Array(n),
 ): FilePages {
-  const pagesMax = Math.max(2, Math.floor(cacheBytes / PAGE_BYTES));
+  const pagesMax = Math.max(PAGES_MIN, Math.floor(cacheBytes / PAGE_BYTES));
   /** In the order of their use, the oldest first. */
   const pages = new Map<number, Page>();
   /** Pages that are of no use any more. */
@@ -88,13 +94,13 @@ export function newFilePages(
   function freePage(): Page {
     const free = spare.pop();
     if (free !== undefined) return free;
-    if (pages.size < pagesMax) return { b: newBytes(PAGE_BYTES), length: 0 };
+    if (pages.size < pagesMax) return { b: newBytes(PAGE_BYTES + CHECKS_BYTES), length: 0 };
     for (const [key, page] of pages) {
       pages.delete(key);
       if (key === lastKey) lastKey = -1;
       return page;
     }
-    return { b: newBytes(PAGE_BYTES), length: 0 };
+    return { b: newBytes(PAGE_BYTES + CHECKS_BYTES), length: 0 };
   }
 
   function drop(key: number): void {
@@ -105,27 +111,37 @@ export function newFilePages(
     if (key === lastKey) lastKey = -1;
   }
 
+  function keep(key: number, page: Page, length: number): void {
+    page.length = length;
+    page.b.fill(0, PAGE_BYTES);
+    pages.set(key, page);
+  }
+
   /** Reads pages [key, key + n) of one file. */
   function read(key: number, n: number): void {
     const first = (key % FILE_PAGES) * PAGE_BYTES;
     if (n === 1) {
       const page = freePage();
       try {
-        page.length = withFile(Math.floor(key / FILE_PAGES), (f) => readAll(f, page.b, PAGE_BYTES, first));
+        const file = Math.floor(key / FILE_PAGES);
+        keep(
+          key,
+          page,
+          withFile(file, (f) => readAll(f, page.b, PAGE_BYTES, first)),
+        );
       } catch (error) {
         spare.push(page);
         throw error;
       }
-      pages.set(key, page);
       return;
     }
     const b = (run ??= new Uint8Array(RUN_PAGES * PAGE_BYTES));
     const length = withFile(Math.floor(key / FILE_PAGES), (f) => readAll(f, b, n * PAGE_BYTES, first));
     for (let i = 0; i < n; i++) {
       const page = freePage();
-      page.length = Math.max(0, Math.min(PAGE_BYTES, length - i * PAGE_BYTES));
-      page.b.set(b.subarray(i * PAGE_BYTES, i * PAGE_BYTES + page.length));
-      pages.set(key + i, page);
+      const had = Math.max(0, Math.min(PAGE_BYTES, length - i * PAGE_BYTES));
+      page.b.set(b.subarray(i * PAGE_BYTES, i * PAGE_BYTES + had));
+      keep(key + i, page, had);
     }
   }
 
@@ -194,7 +210,7 @@ export function newFilePages(
       const from = at % PAGE_BYTES;
       if (from + n <= PAGE_BYTES) {
         const page = pageOf(pageKey(file, at), from + n);
-        return { b: page.b, from, length: Math.max(0, Math.min(n, page.length - from)) };
+        return { b: page.b, from, length: Math.max(0, Math.min(n, page.length - from)), checksAt: -1 };
       }
       // Over a border of pages: joined, with zeros behind for decoders that look ahead.
       if (joined.length < n + 8) joined = new Uint8Array(Math.max(n + 8, 2 * joined.length));
@@ -209,12 +225,12 @@ export function newFilePages(
         if (got < take) break;
       }
       joined.fill(0, length, length + 8);
-      return { b: joined, from: 0, length };
+      return { b: joined, from: 0, length, checksAt: -1 };
     },
     rest(file, at) {
       const from = at % PAGE_BYTES;
       const page = pageOf(pageKey(file, at), from + 1);
-      return { b: page.b, from, length: Math.max(0, page.length - from) };
+      return { b: page.b, from, length: Math.max(0, page.length - from), checksAt: PAGE_BYTES };
     },
     forget(file, at, n): void {
       for (let key = pageKey(file, at); key <= pageKey(file, at + n); key++) drop(key);

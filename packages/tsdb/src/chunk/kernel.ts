@@ -2,12 +2,12 @@
 // read to. It does what is frequent, float chunks without start times; for anything else it says no, and the readers in TypeScript do it.
 import { growColumn, startWasm, type Column } from '@munjigi/model';
 import { WASM } from './chunk-wasm.ts';
-import { JOINED_BYTES, type FilePlace } from './file-pages.ts';
+import { CHECKS_BYTES, JOINED_BYTES, PAGE_BYTES, PAGES_MIN, type FilePlace } from './file-pages.ts';
 
 interface Exports {
   start(tables: number): void;
   crc32c(from: number, to: number): number;
-  stored(at: number, end: number, t: number, v: number): number;
+  stored(at: number, end: number, checks: number, bit: number, t: number, v: number): number;
   samples(encoding: number, at: number, end: number, n: number, t: number, v: number): number;
 }
 
@@ -28,7 +28,8 @@ const BYTES_AT: number = V_AT + 8 * SAMPLES;
 
 /** Null: there is no WebAssembly here. `cacheBytes`: room for pages of files. */
 export function startKernel(cacheBytes: number): ChunkKernel | null {
-  const size = BYTES_AT + cacheBytes + JOINED_BYTES + BEHIND_BYTES;
+  const pages = cacheBytes === 0 ? 0 : Math.max(PAGES_MIN, Math.ceil(cacheBytes / PAGE_BYTES));
+  const size = BYTES_AT + pages * (PAGE_BYTES + CHECKS_BYTES) + JOINED_BYTES + BEHIND_BYTES;
   const started = startWasm(WASM, size);
   return started === null ? null : new ChunkKernel(started.exports as Exports, started.memory.buffer);
 }
@@ -63,11 +64,12 @@ export class ChunkKernel {
     return this.n > SAMPLES - CHUNK_MAX_SAMPLES;
   }
 
-  /** Appends the samples of the chunk that a block has at a place; its sum is checked. */
-  stored({ b, from, length }: FilePlace): boolean {
+  /** Appends the samples of the chunk that a block has at a place; its sum is checked, in a page only once. */
+  stored({ b, from, length, checksAt }: FilePlace): boolean {
     if (b.buffer !== this.#all.buffer) return false;
     const at = b.byteOffset + from;
-    const n = this.#exports.stored(at, at + length, T_AT + 8 * this.n, V_AT + 8 * this.n);
+    const checks = checksAt < 0 ? 0 : b.byteOffset + checksAt + (from >> 3);
+    const n = this.#exports.stored(at, at + length, checks, from & 7, T_AT + 8 * this.n, V_AT + 8 * this.n);
     if (n < 0) return false;
     this.n += n;
     return true;

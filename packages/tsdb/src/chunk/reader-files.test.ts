@@ -14,7 +14,7 @@ test('random series read as the model has them', async () => {
     const { selection, expected } = randomSeries(random, env.files);
     const reader = openChunkReader(env.files, {
       cacheBytes: random.below(2) === 0 ? 1 : 1e6,
-      kernel: round % 8 === 0,
+      kernel: round % 16 === 0,
     });
     if (random.below(2) === 0) await reader.load(selection, 0, 1);
     const column = newColumn(random.below(200));
