@@ -65,13 +65,16 @@ class Reader implements ChunkReader {
     if (this.#files === null || !this.#pages.includes(null)) return;
     const c = s.chunks;
     const keys: number[] = [];
+    /** The page of each arena that was named last: neighbours of a series lie beside its chunks. */
+    const named = new Float64Array(this.#pages.length).fill(-1);
     for (let k = s.first[from]!; k < s.first[to]!; k++) {
       const arena = c.arena[k]!;
       if (this.#pages[arena] !== null) continue;
       const key = pageKey(this.#fileOf[arena]!, c.offset[k]!);
       const last = pageKey(this.#fileOf[arena]!, c.offset[k]! + Math.max(c.bytes[k]!, USUAL_CHUNK_BYTES));
-      if (keys.at(-1) !== key) keys.push(key);
+      if (key !== named[arena]) keys.push(key);
       if (last !== key) keys.push(last);
+      named[arena] = last;
     }
     this.#files.load(Float64Array.from(keys));
   }
