@@ -11,6 +11,7 @@ const OPTIONS: readonly string[] = ['-O3', '--noAssert', '--runtime', 'stub', '-
 
 export const KERNELS: readonly { readonly source: string; readonly module: string }[] = [
   { source: 'packages/tsdb/assembly/chunk.ts', module: 'packages/tsdb/src/chunk/chunk-wasm.ts' },
+  { source: 'packages/promql/assembly/number.ts', module: 'packages/promql/src/number-wasm.ts' },
 ];
 
 /** The text of a module that exports the compiled source as base64. Throws with the compiler's words. */

@@ -1,6 +1,6 @@
 // A result of any type as rows with points, and texts of numbers and times.
 import { formatNumber, printLabels } from '@munjigi/model';
-import { eachPoint, type Result } from '@munjigi/promql';
+import { eachPoint, printHistogram, type Histogram, type Result } from '@munjigi/promql';
 
 export interface Point {
   readonly t_ms: number;
@@ -34,14 +34,8 @@ export function rowsOf(result: Result): Row[] {
   }
 }
 
-function pointOf(
-  t_ms: number,
-  value: number,
-  histogram: { readonly count: number; readonly sum: number } | null,
-): Point {
-  if (histogram === null) return floatPoint(t_ms, value);
-  const { count, sum } = histogram;
-  return { t_ms, value: NaN, text: `histogram: count ${formatNumber(count)}, sum ${formatNumber(sum)}` };
+function pointOf(t_ms: number, value: number, histogram: Histogram | null): Point {
+  return histogram === null ? floatPoint(t_ms, value) : { t_ms, value: NaN, text: printHistogram(histogram) };
 }
 
 function floatPoint(t_ms: number, value: number): Point {

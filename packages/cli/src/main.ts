@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { OutputError, stderr, stdout } from '@munjigi/env/node';
 import { check, type CheckOptions } from './commands/check.ts';
 import { registerPromqlExplain } from './commands/promql-explain.ts';
+import { promqlFormat, type FormatOptions } from './commands/promql-format.ts';
 import { registerPromqlQuery } from './commands/promql-query.ts';
 import { registerPromqlTest } from './commands/promql-test.ts';
 import { registerTsdb } from './commands/tsdb/register.ts';
@@ -48,6 +49,17 @@ export async function main(args: readonly string[]): Promise<number> {
   registerPromqlQuery(promql, done, example);
   registerPromqlExplain(promql, done, example);
   registerPromqlTest(promql, done, example);
+
+  promql
+    .command('format')
+    .description('print an expression as Prometheus formats it')
+    .argument('<expr>', 'a PromQL expression; - reads it from standard input')
+    .option('--check', 'print nothing; exit with 1 unless it is formatted already')
+    .addHelpText(
+      'after',
+      example("munjigi promql format 'sum(rate(x[5m]))by(job)'", 'munjigi promql format --check - < q'),
+    )
+    .action((expr: string, options: FormatOptions) => done(promqlFormat(expr, options)));
 
   registerTsdb(program, done, example);
 

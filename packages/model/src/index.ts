@@ -7,6 +7,7 @@ export * from './metrics.ts';
 export * from './number.ts';
 export * from './problem.ts';
 export * from './regexp.ts';
+export { regExpParts } from './regexp-size.ts';
 export * from './relabel.ts';
 export * from './rfc3339.ts';
 export * from './sample.ts';

@@ -106,6 +106,8 @@ export function quoteText(text: string): string {
     else if (char === '\b') out += '\\b';
     else if (char === '\f') out += '\\f';
     else if (char === '\v') out += '\\v';
+    // A byte that belongs to no character, in a string literal of a query.
+    else if (code >= 0xdc80 && code <= 0xdcff) out += `\\x${(code - 0xdc00).toString(16)}`;
     else if (code < 0x20 || code === 0x7f) out += `\\x${code.toString(16).padStart(2, '0')}`;
     else if (code >= 0x80 && !PRINTABLE.test(char))
       out +=

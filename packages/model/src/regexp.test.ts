@@ -245,7 +245,7 @@ test.each([
   ['(x+x+)+y', false],
   ['(?:a?){30}a{30}', false],
   ['.*.*.*.*.*=.*', false],
-  [`${'[ab]'.repeat(8)}${'x'.repeat(200_000)}`, false],
+  [`${'[ab]'.repeat(8)}${'x'.repeat(50_000)}`, false],
   [`(${'abc'.repeat(50_000)}){0,2}`, false],
   [Array.from({ length: 10_000 }, (_, i) => `v${i}x`).join('|'), false],
   [Array.from({ length: 10_000 }, (_, i) => `v${i}.*`).join('|'), false],

@@ -1,12 +1,10 @@
 // Operators and functions of one number, with Go's results where JavaScript's differ.
 import { civilFromDays, isLeap, MONTH_DAYS } from '@munjigi/model';
 import type { BinaryOp } from './ast.ts';
-
-/** Go's math.Pow: 1 to any power is 1, and -1 to an infinite one too. */
-export function power(x: number, y: number): number {
-  if (x === 1 || (x === -1 && (y === Infinity || y === -Infinity))) return 1;
-  return x ** y;
-}
+import { acos, asin, atan, atan2, cos, sin, tan } from './elementary/circular.ts';
+import { exp, ln, log10, power } from './elementary/exponential.ts';
+import { acosh, asinh, atanh, cosh, sinh, tanh } from './elementary/hyperbolic.ts';
+import { log2 } from './histogram/binary-log.ts';
 
 /** Go's math.Max and math.Min: an infinity that decides wins over NaN. */
 export function largest(x: number, y: number): number {
@@ -33,7 +31,7 @@ export function scalarBinary(op: BinaryOp, a: number, b: number): number {
     case '^':
       return power(a, b);
     case 'atan2':
-      return Math.atan2(a, b);
+      return atan2(a, b);
     case '==':
       return a === b ? 1 : 0;
     case '!=':
@@ -109,23 +107,23 @@ export const MATH_FUNCTIONS: ReadonlyMap<string, (x: number) => number> = new Ma
   ['abs', Math.abs],
   ['ceil', Math.ceil],
   ['floor', Math.floor],
-  ['exp', Math.exp],
+  ['exp', exp],
   ['sqrt', Math.sqrt],
-  ['ln', Math.log],
-  ['log2', Math.log2],
-  ['log10', Math.log10],
-  ['sin', Math.sin],
-  ['cos', Math.cos],
-  ['tan', Math.tan],
-  ['asin', Math.asin],
-  ['acos', Math.acos],
-  ['atan', Math.atan],
-  ['sinh', Math.sinh],
-  ['cosh', Math.cosh],
-  ['tanh', Math.tanh],
-  ['asinh', Math.asinh],
-  ['acosh', Math.acosh],
-  ['atanh', Math.atanh],
+  ['ln', ln],
+  ['log2', log2],
+  ['log10', log10],
+  ['sin', sin],
+  ['cos', cos],
+  ['tan', tan],
+  ['asin', asin],
+  ['acos', acos],
+  ['atan', atan],
+  ['sinh', sinh],
+  ['cosh', cosh],
+  ['tanh', tanh],
+  ['asinh', asinh],
+  ['acosh', acosh],
+  ['atanh', atanh],
   ['rad', (x: number): number => x * (Math.PI / 180)],
   ['deg', (x: number): number => x * (180 / Math.PI)],
   ['sgn', (x: number): number => (x < 0 ? -1 : x > 0 ? 1 : x)],

@@ -154,8 +154,9 @@ function checkBinary(e: Binary, left: ValueType, right: ValueType, text: string,
     fail(operatorSpan(e, text), 'bool modifier can only be used on comparison operators');
   if (comparison && !e.bool && left === 'scalar' && right === 'scalar')
     fail(operatorSpan(e, text), 'comparisons between scalars must use BOOL modifier');
+  const include = new Set(m.on ? m.include : []);
   for (const label of m.labels)
-    if (m.on && m.include.includes(label))
+    if (include.has(label))
       fail(operatorSpan(e, text), `label ${quoteText(label)} must not occur in ON and GROUP clause at once`);
   for (const [side, t] of [
     [e.left, left],

@@ -5,6 +5,7 @@ import {
   labelsKey,
   labelValue,
   newColumn,
+  quoteText,
   RegExpError,
   RESET_HINT,
   type Labels,
@@ -37,7 +38,7 @@ import type { Histogram } from './histogram/histogram.ts';
 import { histogramFraction, histogramQuantiles, type HistogramContext } from './histogram-functions.ts';
 import { infoFragments, withInfo } from './info.ts';
 import { withoutMetadata } from './label-edit.ts';
-import { labelJoin, labelReplace } from './label-functions.ts';
+import { isLabelName, labelJoin, labelReplace } from './label-functions.ts';
 import { setOperation, vectorOperation } from './match.ts';
 import { costOf } from './observe.ts';
 import type { Plan } from './plan.ts';
@@ -185,12 +186,12 @@ class Execution {
   /** A range selector as the whole instant query: its samples. */
   async #samples(n: FragmentNode): Promise<Result> {
     const p = await this.#partials.get(n.fragment.id)!;
-    const { first, t, v } = p.samples!;
+    const { first, t, v, histograms } = p.samples!;
     return {
       type: 'matrix',
       labels: p.labels,
       values: v,
-      histograms: null,
+      histograms,
       grid: null,
       first,
       times: t,
@@ -658,8 +659,7 @@ class Execution {
         break;
       case 'count_values': {
         const label = n.param!.kind === 'string' ? n.param.value : '';
-        if (label === '' || label.includes('\ufffd'))
-          throw executionError(`invalid label name ${JSON.stringify(label)}`);
+        if (!isLabelName(label)) throw executionError(`invalid label name ${quoteText(label)}`);
         out = aggregateCountValues(this.#io.budget, t, label, n);
         break;
       }

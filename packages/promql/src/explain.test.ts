@@ -85,6 +85,7 @@ test.each<[text: string, times: typeof INSTANT, lines: readonly string[]]>([
       '│  │         selector  x{a="b"}',
       '│  │         windows   (1970-01-01T00:05:00Z, 1970-01-01T00:10:00Z]',
       '│  │         reads     1970-01-01T00:05:00.001Z to 1970-01-01T00:10:00Z',
+      '│  │         decodes   of native histograms only count, sum and resets',
       '│  └─ right: newest sample of the last 5m  [1:21]',
       '│         selector  x{a="b"}',
       '│         windows   (1970-01-01T00:05:00Z, 1970-01-01T00:10:00Z]',
@@ -125,6 +126,17 @@ test.each<[text: string, times: typeof INSTANT, lines: readonly string[]]>([
   const parsed = parse(text);
   if ('errors' in parsed) throw new Error(parsed.errors[0]!.message);
   expect(printExplained(explainPlan(plan(parsed.expr, { ...times, text })))).toEqual(lines);
+});
+
+test.each<[text: string, line: string]>([
+  ['info(x)', '│   adds  labels of target_info, of the same instance and job, read once these are known'],
+  [
+    'info(x, {__name__="build_info", a=~".+"})',
+    '│   adds  labels of {__name__="build_info", a=~".+"}, of the same instance and job, read once these are known',
+  ],
+])('%s', (text, line) => {
+  const lines = printExplained(explainPlan(planOf(text, INSTANT)));
+  expect(lines.slice(0, 3)).toEqual(['info()  [1:1]', '│   at    1970-01-01T00:10:00Z', line]);
 });
 
 test('more details of a node come behind its own', () => {

@@ -81,6 +81,20 @@ class Explainer {
         const what = `1 where there is nothing: {${labels.join(', ')}}`;
         return { node: n, what, details: times, inputs: inputs([['of', n.input]]) };
       }
+      case 'info': {
+        const which = n.matchers === null ? 'target_info' : `{${n.matchers.map(printMatcher).join(', ')}}`;
+        return {
+          node: n,
+          what: 'info()',
+          details: [
+            ...times,
+            ['adds', `labels of ${which}, of the same instance and job, read once these are known`],
+          ],
+          inputs: inputs([['to', n.input]]),
+        };
+      }
+      case 'fail':
+        return { node: n, what: `fails: ${n.message}`, details: times, inputs: [] };
       case 'call':
         return { node: n, what: `${n.func}()`, details: times, inputs: inputs(argumentsOf(n.args)) };
       case 'aggregate': {
@@ -102,15 +116,6 @@ class Explainer {
             ['right', n.right],
           ]),
         };
-      case 'info':
-        return {
-          node: n,
-          what: `info(${n.matchers === null ? '' : `{${n.matchers.map(printMatcher).join(', ')}}`})`,
-          details: times,
-          inputs: inputs([['of', n.input]]),
-        };
-      case 'fail':
-        return { node: n, what: `fails: ${n.message}`, details: [], inputs: [] };
       case 'negate':
         return { node: n, what: 'negated', details: times, inputs: inputs([['of', n.input]]) };
     }
@@ -133,6 +138,8 @@ class Explainer {
         f.extended.kind,
         `samples outside the window are seen as far as ${printDuration(f.extended.lookback_ms)}`,
       ]);
+    if (f.statsOnly === true) details.push(['decodes', 'of native histograms only count, sum and resets']);
+    if (f.startTimestamps === true) details.push(['resets', 'told by start timestamps too']);
     if (n.dropsName) details.push(['name', this.#dropText()]);
     if (this.#seen.has(f.id)) details.push(['shared', 'read once for all places where it stands']);
     this.#seen.add(f.id);

@@ -5,6 +5,7 @@ export { typeOf } from './check.ts';
 export {
   MAX_EXPRESSION_LENGTH,
   MAX_NESTING,
+  MAX_REGEXP_PARTS_TOTAL,
   MAX_TREE_DEPTH,
   parse,
   parseSelector,

@@ -1,4 +1,5 @@
 // What the nodes of a plan cost, for who looks on while it is executed.
+import { histogramBytes, type Histogram } from './histogram/histogram.ts';
 import type { PlanNode } from './plan-node.ts';
 import type { Value } from './table.ts';
 
@@ -16,10 +17,19 @@ export type NodeObserver = (node: PlanNode) => (cost: NodeCost) => void;
 export function costOf(v: Value): NodeCost {
   switch (v.type) {
     case 'table':
-      return { rows: v.labels.length, bytes: v.values.byteLength + v.present.byteLength };
+      return {
+        rows: v.labels.length,
+        bytes: v.values.byteLength + v.present.byteLength + bytesOf(v.histograms),
+      };
     case 'scalar':
       return { rows: 1, bytes: v.values.byteLength };
     case 'string':
       return { rows: 1, bytes: 2 * v.value.length };
   }
+}
+
+function bytesOf(histograms: readonly (Histogram | null)[] | null): number {
+  let bytes = 0;
+  for (const h of histograms ?? []) if (h !== null) bytes += histogramBytes(h);
+  return bytes;
 }

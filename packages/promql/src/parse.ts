@@ -1,6 +1,13 @@
 // Tokens to a syntax tree: recursive descent with precedences as Prometheus 3.16's grammar has them. Never throws on input; the
 // first syntax error ends parsing, everything else that is wrong is collected.
-import { compileAnchored, formatNumber, quoteText, RegExpError, type Matcher } from '@munjigi/model';
+import {
+  compileAnchored,
+  formatNumber,
+  quoteText,
+  RegExpError,
+  regExpParts,
+  type Matcher,
+} from '@munjigi/model';
 import type {
   Aggregate,
   AggregateOp,
@@ -26,6 +33,9 @@ export const MAX_EXPRESSION_LENGTH = 262_144;
 export const MAX_NESTING = 500;
 /** Trees deeper than this are refused: a chain of n operators on one level is n deep. */
 export const MAX_TREE_DEPTH = 1_500;
+
+/** Regular expressions of one expression that have more parts together (classes, groups, repetitions written out) are refused. */
+export const MAX_REGEXP_PARTS_TOTAL = 100_000;
 
 export interface ParseOptions {
   /** Unquoted names may hold Unicode letters and, after the first character, dots. Prometheus has it behind a flag. Default false. */
@@ -124,6 +134,7 @@ class Parser {
   readonly #experimental: boolean;
   readonly #unquoted: boolean;
   #nesting = 0;
+  #regexpParts = 0;
   /** Depth of the tree that was returned last. */
   #depth = 0;
 
@@ -566,7 +577,11 @@ class Parser {
     const literal = s.next();
     const { value } = unquote(literal.text);
     if (op.kind === '=~' || op.kind === '!~') {
-      const problem = regexpProblem(value);
+      this.#regexpParts += regExpParts(value);
+      const problem =
+        this.#regexpParts > MAX_REGEXP_PARTS_TOTAL
+          ? `regular expressions too large together: more than ${MAX_REGEXP_PARTS_TOTAL} parts with repetitions written out`
+          : regexpProblem(value);
       if (problem !== '') {
         s.error(label.start, literal.end, problem);
         return;

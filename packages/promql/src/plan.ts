@@ -591,7 +591,7 @@ function isLiteral(e: Expr): boolean {
 function bytePlace(text: string, e: DurationExpr): string {
   const binary = e.kind === 'duration' && e.left !== null && e.right !== null && !/^m/.test(e.op);
   const start = binary ? e.left!.start : e.start;
-  const end = binary || (e.kind === 'duration' && e.paren) ? e.right!.end : e.end;
+  const end = binary ? e.right!.end : e.end;
   return `${utf8Length(text, start)}:${utf8Length(text, end)}`;
 }
 

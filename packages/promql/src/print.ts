@@ -1,4 +1,4 @@
-// A tree as text again, in Prometheus' canonical form. parse(printExpr(e)) says the same as e.
+// A tree as text again, in Prometheus' canonical form. parse(printExpr(e)) says the same as e (`Inf ^ x` with another tree).
 import { formatNumber, printDuration, quoteText, type Matcher } from '@munjigi/model';
 import {
   childrenOf,

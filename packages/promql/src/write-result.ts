@@ -1,6 +1,7 @@
 // A result as the `data` JSON of Prometheus' HTTP API, straight from columns to UTF-8 bytes.
 import { encodeUtf8, formatNumber, type Labels } from '@munjigi/model';
 import type { Grid } from './fragment.ts';
+import { KERNEL_CELLS, numberKernel, type NumberKernel, type Times } from './number-kernel.ts';
 import type { Histogram } from './histogram/histogram.ts';
 import { bucketsOf } from './histogram/print.ts';
 import { eachPoint, type MatrixResult, type Result } from './result.ts';
@@ -8,11 +9,13 @@ import { eachPoint, type MatrixResult, type Result } from './result.ts';
 export interface WriteOptions {
   /** Series at most; 0 or absent: all. The caller says in a warning that some were left out. */
   readonly limit?: number;
+  /** False: numbers are written without WebAssembly, as where there is none. */
+  readonly kernel?: boolean;
 }
 
 /** `{"resultType":...,"result":...}`. */
 export function writeResult(r: Result, options: WriteOptions = {}): Uint8Array {
-  const w = new Writer(estimate(r));
+  const w = new Writer(estimate(r), options.kernel === false ? null : numberKernel());
   w.ascii(`{"resultType":"${r.type}","result":`);
   switch (r.type) {
     case 'scalar':
@@ -91,14 +94,8 @@ function writeMixed(w: Writer, m: MatrixResult, i: number): void {
   if (histograms > 0) w.ascii(']');
 }
 
-/** `[time,"` of every step, one after another: a time is written once, not once a series. */
-interface Times {
-  readonly bytes: Uint8Array;
-  readonly first: Uint32Array;
-}
-
 function timesOf(grid: Grid): Times {
-  const w = new Writer(32 * (grid.steps + 1));
+  const w = new Writer(32 * (grid.steps + 1), null);
   const first = new Uint32Array(grid.steps + 1);
   for (let k = 0; k < grid.steps; k++) {
     first[k] = w.length;
@@ -129,11 +126,13 @@ const halves = new Uint32Array(bits.buffer);
 class Writer {
   #b: Uint8Array;
   #n = 0;
-  readonly #cacheValue = new Float64Array(CACHED);
+  readonly #kernel: NumberKernel | null;
+  #cacheValue: Float64Array | null = null;
   readonly #cacheText: string[] = [];
 
-  constructor(bytes: number) {
+  constructor(bytes: number, kernel: NumberKernel | null) {
     this.#b = new Uint8Array(Math.max(1024, bytes));
+    this.#kernel = kernel;
   }
 
   get length(): number {
@@ -241,7 +240,21 @@ class Writer {
     b[this.#n++] = ZERO + (rest % 10);
   }
 
+  #append(bytes: Uint8Array): void {
+    this.#room(bytes.length);
+    this.#b.set(bytes, this.#n);
+    this.#n += bytes.length;
+  }
+
   samples(times: Float64Array, values: Float64Array, from: number, to: number): void {
+    const kernel = this.#kernel;
+    if (kernel !== null) {
+      for (let i = from; i < to; i += KERNEL_CELLS) {
+        const end = Math.min(to, i + KERNEL_CELLS);
+        this.#append(kernel.samples(times.subarray(i, end), values.subarray(i, end), i > from));
+      }
+      return;
+    }
     for (let i = from; i < to; i++) {
       if (i > from) this.ascii(',');
       this.point(times[i]!, values[i]!);
@@ -250,6 +263,17 @@ class Writer {
 
   /** A row of cells. */
   cells(times: Times, values: Float64Array, present: Uint8Array, at: number, steps: number): void {
+    const kernel = this.#kernel;
+    if (kernel !== null) {
+      const begin = this.#n;
+      for (let k = 0; k < steps; k += KERNEL_CELLS) {
+        const n = Math.min(KERNEL_CELLS, steps - k);
+        const from = at + k;
+        const [v, is] = [values.subarray(from, from + n), present.subarray(from, from + n)];
+        this.#append(kernel.cells(times, k, v, is, this.#n > begin));
+      }
+      return;
+    }
     this.#room(steps * CELL_BYTES);
     const { bytes, first } = times;
     let any = false;
@@ -281,6 +305,12 @@ class Writer {
       this.#decimal(thousandths);
       return;
     }
+    if (this.#kernel !== null) {
+      const digits = this.#kernel.number(x);
+      for (let i = 0; i < digits.length; i++) this.#b[this.#n++] = digits[i]!;
+      return;
+    }
+    this.#cacheValue ??= new Float64Array(CACHED);
     bits[0] = x;
     const slot = (Math.imul(halves[0]!, 0x9e3779b1) ^ Math.imul(halves[1]!, 0x85ebca6b)) >>> 20;
     let text: string;

@@ -223,7 +223,7 @@ async function runOne(
   const s = await querier.select(mint, maxt, f.matchers);
   const partial = await runFragment(f, s, reader, budget, { symbols: new SymbolReader(s.symbols) });
   const cost = costs.get(f.id) ?? { series: 0, samples: 0, took_ms: 0 };
-  cost.series = s.count;
+  cost.series += s.count;
   cost.samples += partial.samplesRead;
   costs.set(f.id, cost);
   return partial;
@@ -271,8 +271,9 @@ interface NodeNumbers {
 /** Of equal fragments the first one is told the time of reading: the others took none. */
 function numbersOf(node: PlanNode, { fragments, nodes }: Costs, told: Set<number>): NodeNumbers {
   const numbers: NodeNumbers = { ...nodes.get(node) };
-  const read = node.kind === 'fragment' ? fragments.get(node.fragment.id) : undefined;
-  if (node.kind !== 'fragment' || read === undefined) return numbers;
+  if (!('fragment' in node)) return numbers;
+  const read = fragments.get(node.fragment.id);
+  if (read === undefined) return numbers;
   numbers.series = read.series;
   numbers.samples = read.samples;
   if (read.took_ms > 0 && !told.has(node.fragment.id))

@@ -1,6 +1,7 @@
 // Logarithm and power of 2 to the last bit as Go computes them on amd64: quantiles are interpolated with them, and JavaScript's differ in the
 // last digits between engines. The polynomials are those of FreeBSD's msun (e_log.c, e_exp.c).
 import { HIGH } from '@munjigi/model';
+import { ln } from '../elementary/exponential.ts';
 import { scaleByPower } from './bound.ts';
 
 const LN2_HIGH = 6.931_471_803_691_238e-1;
@@ -20,25 +21,7 @@ export function log2(x: number): number {
   // The same digits in [0.5, 1).
   halves[HIGH] = (high & 0xfffff) | 0x3fe00000;
   const fraction = scratch[0];
-  return fraction === 0.5 ? exponent - 1 : logOfFraction(fraction) * Math.LOG2E + exponent;
-}
-
-/** Natural logarithm of numbers in [0.5, 1). */
-function logOfFraction(x: number): number {
-  const low = x <= Math.SQRT1_2;
-  const f = (low ? 2 * x : x) - 1;
-  const k = low ? -1 : 0;
-  const s = f / (2 + f);
-  const s2 = s * s;
-  const s4 = s2 * s2;
-  const odd =
-    s2 *
-    (6.666_666_666_666_735e-1 +
-      s4 * (2.857_142_874_366_239e-1 + s4 * (1.818_357_216_161_805e-1 + s4 * 1.479_819_860_511_658_6e-1)));
-  const even =
-    s4 * (3.999_999_999_940_942e-1 + s4 * (2.222_219_843_214_978_4e-1 + s4 * 1.531_383_769_920_937_3e-1));
-  const half = 0.5 * f * f;
-  return k * LN2_HIGH - (half - (s * (half + (odd + even)) + k * LN2_LOW) - f);
+  return fraction === 0.5 ? exponent - 1 : ln(fraction) * Math.LOG2E + exponent;
 }
 
 /** 2 to the power x. */
