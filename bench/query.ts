@@ -138,6 +138,7 @@ async function startOurs(env: Env, dir: string): Promise<Ours> {
     families: () => Promise.resolve(pool.families()),
     configText: () => '',
     flags: {},
+    features: {},
     buildInfo: { version: '', revision: '', branch: '', buildUser: '', buildDate: '', goVersion: '' },
     runtimeInfo: gone,
     tsdbStatus: gone,

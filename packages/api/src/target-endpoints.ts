@@ -1,11 +1,10 @@
 // /targets, /scrape_pools, and what rules and alerts answer while there are none.
 import type { DroppedTargetView, TargetView } from '@munjigi/collect';
-import { labelsToObject, printDuration } from '@munjigi/model';
+import { labelsToObject, printDuration, printRfc3339 } from '@munjigi/model';
 import type { ApiDeps } from './deps.ts';
 import { READ, type Endpoints } from './endpoint.ts';
 import { invalidParameter } from './params.ts';
 import { success } from './reply.ts';
-import { printRfc3339 } from './rfc3339.ts';
 
 /** Go's zero time: a target that was never scraped. */
 const NEVER = '0001-01-01T00:00:00Z';

@@ -8,6 +8,7 @@ export * from './number.ts';
 export * from './problem.ts';
 export * from './regexp.ts';
 export * from './relabel.ts';
+export * from './rfc3339.ts';
 export * from './sample.ts';
 export * from './selection.ts';
 export * from './storage.ts';

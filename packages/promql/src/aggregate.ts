@@ -3,7 +3,7 @@ import { formatNumber, labelsKey, type Labels } from '@munjigi/model';
 import type { AggregateOp } from './ast.ts';
 import type { Budget } from './fragment.ts';
 import { groupKey, groupLabels, setLabel } from './label-edit.ts';
-import { executionError } from './query-error.ts';
+import { checkCells, executionError } from './query-error.ts';
 import { newTable, scalarAt, type Scalar, type Table } from './table.ts';
 import { quantileOf } from './window.ts';
 import { hashRatio } from './label-hash.ts';
@@ -182,6 +182,9 @@ export function aggregateQuantile(b: Budget, t: Table, phi: Scalar, g: Grouping)
   return out;
 }
 
+/** Rows come one by one, the table that they need at the end. */
+const ROWS_BETWEEN_CHECKS = 256;
+
 /** count_values(label, ...): a row for every group and value. */
 export function aggregateCountValues(b: Budget, t: Table, label: string, g: Grouping): Table {
   const names = g.without ? g.labels : [...new Set([...g.labels, label])].sort();
@@ -204,6 +207,7 @@ export function aggregateCountValues(b: Budget, t: Table, label: string, g: Grou
           to = labels.length;
           rowOf.set(key, to);
           labels.push(shown);
+          if (labels.length % ROWS_BETWEEN_CHECKS === 0) checkCells(b, labels.length * steps);
         }
         known.set(text, to);
       }

@@ -17,7 +17,7 @@ export { EMPTY_HISTOGRAM, type Histogram } from './histogram/histogram.ts';
 export { execute } from './execute.ts';
 export { mergePartials } from './merge.ts';
 export { plan, type Plan, type PlanOptions } from './plan.ts';
-export { QueryError, type QueryErrorKind } from './query-error.ts';
+export { closeBudget, giveBytes, QueryError, takeBytes, type QueryErrorKind } from './query-error.ts';
 export {
   eachPoint,
   type MatrixResult,

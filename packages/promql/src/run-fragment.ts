@@ -12,7 +12,7 @@ import {
 import type { Annotation, Budget, Fragment, FragmentAggregate, FragmentPartial } from './fragment.ts';
 import { fragmentRange } from './fragment.ts';
 import { groupKey, groupLabels } from './label-edit.ts';
-import { checkCancelled, checkSamples, QueryError, takeCells } from './query-error.ts';
+import { CELL_BYTES, checkCancelled, checkSamples, QueryError, takeBytes, takeCells } from './query-error.ts';
 import { EXTENDED_FUNCTIONS, extendSamples } from './extended-window.ts';
 import { dropStale, WINDOW_FUNCTIONS, type Samples, type WindowFunction, type Windows } from './window.ts';
 
@@ -45,7 +45,7 @@ export async function runFragment(
   const window = windowFunctionOf(f);
   const sink: Sink =
     f.func === 'matrix'
-      ? new MatrixSink(f)
+      ? new MatrixSink(f, b)
       : window === undefined
         ? fail(f.func)
         : f.aggregate === null
@@ -155,6 +155,9 @@ export function counterNameHint(name: string, place: string): Annotation | null 
   return { severity: 'info', message: place === '' ? text : `${text} (${place})` };
 }
 
+/** A row's list of labels; their texts are kept once for all. */
+const LABEL_BYTES = 256;
+
 /** One row a series; series without a cell leave no row. */
 class RowSink implements Sink {
   readonly #f: Fragment;
@@ -183,7 +186,7 @@ class RowSink implements Sink {
   }
 
   #grow(cells: number): void {
-    takeCells(this.#budget, cells - this.#values.length);
+    takeCells(this.#budget, cells - this.#values.length, CELL_BYTES + LABEL_BYTES / this.#f.grid.steps);
     const values = new Float64Array(cells);
     values.set(this.#values);
     const present = new Uint8Array(cells);
@@ -246,6 +249,7 @@ class GroupSink implements Sink {
     this.#windows = windowsOf(f);
     this.#budget = b;
     this.#key = groupKey(aggregate.labels, aggregate.without);
+    takeBytes(b, f.grid.steps * CELL_BYTES);
     this.#row = new Float64Array(f.grid.steps);
     this.#rowPresent = new Uint8Array(f.grid.steps);
   }
@@ -266,7 +270,8 @@ class GroupSink implements Sink {
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
     const { steps } = this.#f.grid;
-    takeCells(this.#budget, steps);
+    // With compensation and counts, and once more when all groups are put together.
+    takeCells(this.#budget, steps, 2 * (CELL_BYTES + 16) + LABEL_BYTES / steps);
     const sums = op === 'sum' || op === 'avg';
     const made: Group = {
       labels: groupLabels(all, names, without),
@@ -378,12 +383,14 @@ function addKahan(
 class MatrixSink implements Sink {
   readonly #f: Fragment;
   readonly #labels: Labels[] = [];
+  readonly #budget: Budget;
   readonly #t: Float64Array[] = [];
   readonly #v: Float64Array[] = [];
   #total = 0;
 
-  constructor(f: Fragment) {
+  constructor(f: Fragment, b: Budget) {
     this.#f = f;
+    this.#budget = b;
   }
 
   add(c: Column, labels: SeriesLabels, i: number): boolean {
@@ -391,6 +398,8 @@ class MatrixSink implements Sink {
     const s: Samples = { n: c.n, t: c.t, v: c.v, bits: c.bits };
     if (extended !== undefined) extendSamples(s, windowsOf(this.#f), extended.kind === 'smoothed');
     if (s.n === 0) return false;
+    // Times and values, and once more when all series are put together.
+    takeCells(this.#budget, s.n, 32 + LABEL_BYTES / s.n);
     this.#labels.push(labels.all(i));
     this.#t.push(s.t.slice(0, s.n));
     this.#v.push(s.v.slice(0, s.n));

@@ -112,7 +112,7 @@ test.for<readonly [name: string, running: boolean, error: string]>([
   const reply = pool.query(UP, gone.signal);
   await crew.settle();
   gone.abort();
-  expect(errorOf(await reply)).toEqual([503, 'canceled', error]);
+  expect(errorOf(await reply)).toEqual([499, 'canceled', error]);
   await crew.settle();
   const { calls, cancelled } = crew.workers[0]!;
   expect([calls.length, cancelled.length]).toEqual([1, running ? 1 : 0]);
@@ -210,6 +210,8 @@ test('what a query took is counted', async () => {
     copiedBytes: 11,
     shares: 3,
     sharesElsewhere: 2,
+    peakSamples: 9,
+    steps: null,
   };
   crew.workers[0]!.calls[0]!.answer({ ...okReply('x'), cost });
   await reply;

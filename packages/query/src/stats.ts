@@ -1,8 +1,44 @@
 // The `stats` of an answer: Prometheus' fields, and what crossing threads took.
+import type { Grid } from '@munjigi/promql';
+import type { FragmentTally } from './fragment-io.ts';
 import type { QueryCost } from './request.ts';
+import { addStepCounts, type StepCounts } from './sample-counts.ts';
 
-/** As plain data. `peakSamples`: samples and cells held when the evaluation ended. */
-export function queryStats(cost: QueryCost, queued_ms: number, peakSamples: number): object {
+export interface QueryStats {
+  readonly timings: object;
+  readonly samples: object;
+  readonly threads: object;
+}
+
+/** What all fragments of a query counted, by the query's own steps. */
+export function stepSamples(grid: Grid, counted: FragmentTally['counts']): StepCounts {
+  const sum = { total: new Float64Array(grid.steps), read: new Float64Array(grid.steps) };
+  for (const { fragment, counts } of counted) {
+    const { steps } = fragment.grid;
+    if (steps === grid.steps) addStepCounts(sum, counts);
+    // One time for all steps: each consumes it, the first one reads it.
+    else if (steps === 1) {
+      for (let k = 0; k < grid.steps; k++) sum.total[k]! += counts.total[0]!;
+      sum.read[0]! += counts.read[0]!;
+    } else {
+      // Steps of a subquery fall to the first step of the query that can see them.
+      for (let i = 0; i < steps; i++) {
+        const t = fragment.grid.start_ms + i * fragment.grid.step_ms;
+        const k = Math.min(grid.steps - 1, Math.max(0, Math.ceil((t - grid.start_ms) / grid.step_ms)));
+        sum.total[k]! += counts.total[i]!;
+        sum.read[k]! += counts.read[i]!;
+      }
+    }
+  }
+  return sum;
+}
+
+/** As plain data. `perStep`: samples at each step too, where they were counted. */
+export function queryStats(cost: QueryCost, queued_ms: number, perStep: boolean): QueryStats {
+  const { steps } = cost;
+  const samples = [cost.samplesRead];
+  const { total, read } = steps?.counts ?? { total: samples, read: samples };
+  const grid = perStep ? (steps?.grid ?? null) : null;
   return {
     timings: {
       evalTotalTime: (cost.prepare_ms + cost.evaluate_ms) / 1000,
@@ -13,10 +49,12 @@ export function queryStats(cost: QueryCost, queued_ms: number, peakSamples: numb
       execTotalTime: (queued_ms + cost.prepare_ms + cost.evaluate_ms) / 1000,
     },
     samples: {
-      totalQueryableSamples: cost.samplesRead,
-      peakSamples,
+      ...(grid === null ? {} : { totalQueryableSamplesPerStep: points(grid, total) }),
+      totalQueryableSamples: sumOf(total),
+      ...(grid === null ? {} : { samplesReadPerStep: points(grid, read) }),
+      samplesRead: sumOf(read),
       seriesTouched: cost.seriesTouched,
-      samplesRead: cost.samplesRead,
+      peakSamples: cost.peakSamples,
     },
     threads: {
       copiedBytes: cost.copiedBytes,
@@ -24,4 +62,14 @@ export function queryStats(cost: QueryCost, queued_ms: number, peakSamples: numb
       sharesElsewhere: cost.sharesElsewhere,
     },
   };
+}
+
+function points({ start_ms, step_ms }: Grid, values: Iterable<number>): [time_s: number, samples: number][] {
+  return Array.from(values, (value, k) => [(start_ms + k * step_ms) / 1000, value]);
+}
+
+function sumOf(values: Iterable<number>): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
 }

@@ -1,7 +1,8 @@
 import { labelsFromObject } from '@munjigi/model';
 import type { Result } from '@munjigi/promql';
 import { expect, test } from 'vitest';
-import { copyRows, joined, writeAnswer, writeRows, type Writer } from './write-answer.ts';
+import { joined } from './request.ts';
+import { answerPieces, copyRows, writeRows, type AnswerParts, type Writer } from './write-answer.ts';
 
 const ROWS = 130;
 const STEPS = 1000;
@@ -31,6 +32,17 @@ interface Answer {
   };
   readonly warnings?: string[];
   readonly infos?: string[];
+}
+
+async function writeAnswer(
+  result: Result,
+  parts: AnswerParts,
+  pause: () => Promise<void>,
+  writers: readonly Writer[] = [],
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of answerPieces(result, parts, pause, writers)) pieces.push(piece);
+  return joined(pieces);
 }
 
 async function written(
@@ -94,7 +106,8 @@ test('series of samples are cut at their own bounds', async () => {
     [70_000, 70_000],
     [1, 140_000],
   ]);
-  expect(pauses).toBe(3);
+  // The long row is two pieces.
+  expect(pauses).toBe(4);
 });
 
 /** Rows of samples of a range selector. */
@@ -124,7 +137,7 @@ test.for<readonly [name: string, make: () => Result]>([
     async write(m) {
       const { rows, transfer, copiedBytes } = copyRows(m);
       moved += copiedBytes;
-      return joined(await writeRows(structuredClone(rows, { transfer }), now));
+      return writeRows(structuredClone(rows, { transfer }));
     },
   };
   const ended: Writer = { write: () => Promise.reject(Object.assign(new Error('gone'), { code: 'EPIPE' })) };
@@ -140,4 +153,42 @@ test.for<readonly [name: string, make: () => Result]>([
 test('an empty matrix', async () => {
   const empty: Result = { ...matrix(), labels: [] } as Result;
   expect((await written(empty, 0)).answer.data).toEqual({ resultType: 'matrix', result: [] });
+});
+
+test('no more is made than was taken, but for what each writer has at hand', async () => {
+  let [made, taken, most] = [0, 0, 0];
+  const writer: Writer = {
+    async write(rows) {
+      const bytes = writeRows(rows);
+      made += bytes.length;
+      most = Math.max(most, made - taken);
+      return Promise.resolve(bytes);
+    },
+  };
+  // 40 rows of 11,000 points: 9 MB.
+  const steps = 11_000;
+  const rows: Result = {
+    type: 'matrix',
+    histograms: null,
+    labels: Array.from({ length: 40 }, (_, i) => labelsFromObject({ i: String(i) })),
+    values: Float64Array.from({ length: 40 * steps }, (_, i) => i / 3),
+    present: new Uint8Array(40 * steps).fill(1),
+    grid: { start_ms: 0, step_ms: 1000, steps },
+    annotations: [],
+    samplesRead: 0,
+  };
+  let total = 0;
+  const pieces = answerPieces(rows, { limit: 0, warnings: [], more: '' }, () => Promise.resolve(), [
+    writer,
+    writer,
+  ]);
+  for await (const piece of pieces) {
+    total += piece.length;
+    taken += piece.length;
+    // A client that is slow: everything that can be made meanwhile is.
+    await new Promise(setImmediate);
+    expect(piece.length).toBeLessThan(4_000_000);
+  }
+  expect(total).toBeGreaterThan(10_000_000);
+  expect(most).toBeLessThan(6_000_000);
 });
