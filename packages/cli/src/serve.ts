@@ -24,7 +24,7 @@ import { createDataPlane, type Delta } from '@munjigi/proxy';
 import {
   createQueryPool,
   errorReply,
-  NO_CEILINGS,
+  POOL_SETTINGS,
   QUERY_POOL_DEFAULTS,
   type PoolSettings,
   type QueryPool,
@@ -96,8 +96,8 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
       /** prometheus.yml as it is applied, masked. */
       scrapeConfig: '',
       /** What prometheus.yml says of queries, as it is being applied and as it is applied. */
-      nextQuerySettings: NO_QUERY_SETTINGS,
-      querySettings: NO_QUERY_SETTINGS,
+      nextQuerySettings: POOL_SETTINGS,
+      querySettings: POOL_SETTINGS,
     };
     let queries: QueryPool | null = null;
 
@@ -360,8 +360,6 @@ function shownHost(address: string): string {
   return ['127.0.0.1', '0.0.0.0', '::1', '::', ''].includes(address) ? 'localhost' : address;
 }
 
-const NO_QUERY_SETTINGS: PoolSettings = { ceilings: NO_CEILINGS, queryLogPath: '' };
-
 /** What prometheus.yml says of queries; a relative path of the log begins at its folder. */
 function querySettings({ global }: PrometheusConfig, file: string | null): PoolSettings {
   const { query_log_file: log } = global;
@@ -372,6 +370,7 @@ function querySettings({ global }: PrometheusConfig, file: string | null): PoolS
       maxSamplesRead: global.query_max_samples_read,
       maxDuration_ms: global.query_max_duration,
     },
+    subqueryStep_ms: global.evaluation_interval,
     queryLogPath: log === '' || log.startsWith('/') ? log : `${folder}/${log}`,
   };
 }

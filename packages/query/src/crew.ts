@@ -8,7 +8,6 @@ import type { WorkerPiece, WorkerReply } from './worker.ts';
 /** What a worker is told once. */
 export interface WorkerSettings {
   readonly lookback_ms: number;
-  readonly subqueryStep_ms: number;
   readonly maxSamples: number;
   readonly maxBytes: number;
   readonly maxTotalBytes: number;
@@ -37,6 +36,8 @@ export interface QueryCall {
   readonly state: Int32Array;
   readonly queued_ms: number;
   readonly cost: CostLimits;
+  /** Step of subqueries that name none. */
+  readonly subqueryStep_ms: number;
   /** Its samples are counted step by step, also where the answer does not show it: for the query log. */
   readonly counted: boolean;
 }
@@ -78,11 +79,10 @@ export function startCrew(
 ): Crew {
   const { clock, log, workers } = env;
   // Only what crosses to the thread: the caller's object may hold more.
-  const { lookback_ms, subqueryStep_ms, maxSamples, maxBytes, maxTotalBytes } = given;
+  const { lookback_ms, maxSamples, maxBytes, maxTotalBytes } = given;
   const { delayedNameRemoval, startTimestamps } = given;
   const settings: WorkerSettings = {
     lookback_ms,
-    subqueryStep_ms,
     maxSamples,
     maxBytes,
     maxTotalBytes,

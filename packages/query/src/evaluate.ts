@@ -54,8 +54,6 @@ export interface Evaluator {
   /** Other workers, as they are at this moment. */
   readonly peers: () => readonly Peer[];
   readonly lookback_ms: number;
-  /** Step of subqueries that name none: the global evaluation interval. */
-  readonly subqueryStep_ms: number;
   readonly delayedNameRemoval: boolean;
   readonly startTimestamps: boolean;
 }
@@ -65,6 +63,8 @@ export interface QueryTerms {
   readonly budget: Budget;
   readonly queued_ms: number;
   readonly cost: CostLimits;
+  /** Step of subqueries that name none: the global evaluation interval. */
+  readonly subqueryStep_ms: number;
   /** Samples are counted step by step whether the answer shows it or not. */
   readonly counted: boolean;
 }
@@ -179,7 +179,7 @@ async function evaluate(
   const { clock, turns } = evaluator;
   const { budget, queued_ms } = terms;
   const begin = clock.monotonic();
-  const planned = planFor(request, parseQuery(request.query), evaluator);
+  const planned = planFor(request, parseQuery(request.query), terms, evaluator);
   const prepare_ms = clock.monotonic() - begin;
   const steps = request.stats !== '' || terms.counted;
   const ran = await withFragments(evaluator, terms, steps, async (io) => {
@@ -214,10 +214,15 @@ function oldStats(value: string): string {
 }
 
 /** Throws RequestError where the expression does not fit the request. */
-function planFor(request: EvaluationRequest, expr: Expr, e: Evaluator): Plan {
+function planFor(
+  request: EvaluationRequest,
+  expr: Expr,
+  { subqueryStep_ms }: QueryTerms,
+  e: Evaluator,
+): Plan {
   const common = {
     lookback_ms: request.lookback_ms ?? e.lookback_ms,
-    subqueryStep_ms: e.subqueryStep_ms,
+    subqueryStep_ms,
     startTimestamps: request.startTimestamps ?? e.startTimestamps,
     delayedNameRemoval: e.delayedNameRemoval,
     text: request.query,

@@ -1,9 +1,9 @@
 export { readSelectors } from './label-query.ts';
-export { NO_CEILINGS, type CostCeilings } from './cost-limits.ts';
 export { printDuration } from './go-duration.ts';
 export { queryLocal, type LocalOptions } from './local.ts';
 export {
   createQueryPool,
+  POOL_SETTINGS,
   QUERY_POOL_DEFAULTS,
   type PoolSettings,
   type QueryPool,

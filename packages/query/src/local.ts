@@ -27,6 +27,7 @@ export function queryLocal(
     budget,
     queued_ms: 0,
     cost: options.cost ?? { maxSeries: 0, maxSamplesRead: 0 },
+    subqueryStep_ms: 60_000,
     counted: false,
   };
   const reply = answer(request, terms, {
@@ -37,7 +38,6 @@ export function queryLocal(
     querier: () => storage.querier(),
     peers: () => [],
     lookback_ms: options.lookback_ms ?? 300_000,
-    subqueryStep_ms: 60_000,
     delayedNameRemoval: false,
     startTimestamps: false,
   });

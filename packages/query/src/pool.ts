@@ -27,8 +27,6 @@ export interface QueryPoolOptions {
   readonly maxTotalBytes: number;
   /** query.lookback-delta. */
   readonly lookback_ms: number;
-  /** Step of subqueries that name none (global.evaluation_interval). */
-  readonly subqueryStep_ms: number;
   /** Queries that take longer are told in the log; 0: none. */
   readonly slow_ms: number;
   /** Prometheus' features of these names: limits of cost, names dropped at the end, start timestamps. */
@@ -48,7 +46,6 @@ export const QUERY_POOL_DEFAULTS: QueryPoolOptions = {
   maxBytes: 2_000_000_000,
   maxTotalBytes: 4_000_000_000,
   lookback_ms: 300_000,
-  subqueryStep_ms: 60_000,
   slow_ms: 0,
   queryCost: false,
   delayedNameRemoval: false,
@@ -68,9 +65,18 @@ export interface QueryPool {
 /** Settings that change while the pool runs. */
 export interface PoolSettings {
   readonly ceilings: CostCeilings;
+  /** global.evaluation_interval: step of subqueries that name none. */
+  readonly subqueryStep_ms: number;
   /** global.query_log_file; '': none. */
   readonly queryLogPath: string;
 }
+
+/** What holds until `configure` says something else. */
+export const POOL_SETTINGS: PoolSettings = {
+  ceilings: NO_CEILINGS,
+  subqueryStep_ms: 60_000,
+  queryLogPath: '',
+};
 
 /** Who asks for no further piece of an answer within this time loses it: its columns are memory. */
 const REST_STALLED_MS = 60_000;
@@ -107,7 +113,7 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
     active: () => running.size + queue.size,
     heldBytes: () => Atomics.load(all, 0) * 1024,
   });
-  let ceilings = NO_CEILINGS;
+  let { ceilings, subqueryStep_ms } = POOL_SETTINGS;
   let queryLog: QueryLog | null = null;
   const rests = new Set<ReplyRest>();
   const active =
@@ -131,7 +137,7 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
     try {
       const { cost } = entry;
       const counted = queryLog !== null && isEvaluation(request);
-      entry.run = crew.run({ id: nextId++, request, state, queued_ms, cost, counted });
+      entry.run = crew.run({ id: nextId++, request, state, queued_ms, cost, subqueryStep_ms, counted });
       const answer = await entry.run.reply;
       metrics.finished(answer.cost, queued_ms);
       if (answer.error?.errorType === 'unavailable') metrics.rejected('worker_died');
@@ -274,8 +280,8 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
         queue.add(entry);
         next();
       }),
-    configure({ ceilings: next, queryLogPath }) {
-      ceilings = next;
+    configure({ queryLogPath, ...next }) {
+      ({ ceilings, subqueryStep_ms } = next);
       if (queryLogPath === (queryLog?.path ?? '')) return;
       try {
         const opened =

@@ -74,7 +74,6 @@ export function run(env: Env, parent: Port, { settings, index: own, load, all }:
     // Busy ones would only pass the work back and forth.
     peers: () => [...peers].filter(([index]) => Atomics.load(load, index) === 0).map(([, peer]) => peer),
     lookback_ms: settings.lookback_ms,
-    subqueryStep_ms: settings.subqueryStep_ms,
     delayedNameRemoval: settings.delayedNameRemoval,
     startTimestamps: settings.startTimestamps,
   };
@@ -138,15 +137,11 @@ export function run(env: Env, parent: Port, { settings, index: own, load, all }:
         if (peers.get(index) === peer) peers.delete(index);
       });
     },
-    query: async ({ id, request, state, queued_ms, cost, counted: steps }: QueryCall) => {
+    query: async ({ id, request, state, ...call }: QueryCall) => {
       const { promise: cancelled, resolve } = Promise.withResolvers<QueryReply>();
       cancels.set(id, () => resolve(errorReply({ errorType: 'canceled', message: 'query was canceled' })));
       Atomics.add(load, own, 1);
-      const going = answer(
-        request,
-        { budget: { state, limits, all }, queued_ms, cost, counted: steps },
-        evaluator,
-      );
+      const going = answer(request, { budget: { state, limits, all }, ...call }, evaluator);
       void going.finally(() => Atomics.sub(load, own, 1));
       const first = await Promise.race([going, cancelled]);
       cancels.delete(id);
