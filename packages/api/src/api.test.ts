@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { errorReply } from '@munjigi/query';
+import { errorReply, NO_COST, type QueryReply } from '@munjigi/query';
 import { createApi } from './api.ts';
 import type { ApiDeps } from './deps.ts';
 import { bodyText, fakeDeps, NOW_MS, request } from './testing/fake-deps.ts';
@@ -28,7 +28,7 @@ const REFUSED: readonly (readonly [line: string, status: number, type: string, e
     'GET /api/v1/query?query=up&timeout=-1',
     400,
     'bad_data',
-    'invalid parameter "timeout": timeout must be positive',
+    'invalid parameter "timeout": timeout must be positive, got -1s',
   ],
   [
     'GET /api/v1/query?query=up&limit=-1',
@@ -230,7 +230,68 @@ test.for(ASKED)('%s', async ([line, asked]) => {
   const response = await createApi(deps)(request(line));
   const type = line.startsWith('GET /api') ? 'application/json' : 'text/plain; version=0.0.4; charset=utf-8';
   expect([response.status, response.headers['content-type']]).toEqual([200, type]);
-  expect(deps.asked).toEqual([asked]);
+  const evaluates = 'time_ms' in asked || 'step_ms' in asked;
+  const origin = { clientIP: '127.0.0.1', method: 'GET', path: line.split(/[ ?]/)[1] };
+  expect(deps.asked).toEqual([evaluates && !line.includes('federate') ? { ...asked, origin } : asked]);
+});
+
+test('start timestamps by header', async () => {
+  const deps = fakeDeps();
+  const answer = createApi(deps);
+  const header = (value: string): Record<string, string> => ({ 'x-prometheus-use-start-timestamps': value });
+  await answer(request('GET /api/v1/query?query=up', header('T')));
+  await answer(request('GET /api/v1/query?query=up', header('false')));
+  expect(deps.asked.map((asked) => 'startTimestamps' in asked && asked.startTimestamps)).toEqual([
+    true,
+    false,
+  ]);
+  const { status, body } = await answer(request('GET /api/v1/query?query=up', header('maybe')));
+  expect([status, JSON.parse(bodyText({ body }))]).toMatchObject([
+    400,
+    {
+      error:
+        'error parsing X-Prometheus-Use-Start-Timestamps header: strconv.ParseBool: parsing "maybe": invalid syntax',
+    },
+  ]);
+});
+
+/** An answer of three pieces; `dropped` hears that the rest is not wanted. */
+function pieces(dropped: () => void): QueryReply {
+  const left = ['b', 'c'];
+  return {
+    status: 200,
+    body: new TextEncoder().encode('a'),
+    error: null,
+    cost: NO_COST,
+    rest: {
+      next: () => {
+        const piece = left.shift();
+        return Promise.resolve(piece === undefined ? null : new TextEncoder().encode(piece));
+      },
+      drop: dropped,
+      copiedBytes: 0,
+    },
+  };
+}
+
+test('an answer in pieces is sent as the client takes them, and dropped when it goes away', async () => {
+  let drops = 0;
+  const query = { query: () => Promise.resolve(pieces(() => drops++)) };
+  const answer = createApi(fakeDeps({ query }));
+  const sentUpTo = async (most: number): Promise<string> => {
+    const { body } = await answer(request('GET /api/v1/query?query=up'));
+    if (typeof body !== 'function') throw new Error('not a stream');
+    let sent = '';
+    await body((chunk) => {
+      sent += new TextDecoder().decode(chunk as Uint8Array);
+      return Promise.resolve(sent.length < most);
+    });
+    return sent;
+  };
+  expect([await sentUpTo(9), drops]).toEqual(['abc', 0]);
+  expect([await sentUpTo(2), drops]).toEqual(['ab', 1]);
+  await answer(request('HEAD /api/v1/query?query=up'));
+  expect(drops).toBe(2);
 });
 
 test('a form body counts as parameters', async () => {

@@ -18,6 +18,8 @@ export interface ApiDeps {
   /** Flags and settings as Prometheus names them. */
   readonly flags: Readonly<Record<string, string>>;
   readonly buildInfo: BuildInfo;
+  /** Features by category, as Prometheus names them. */
+  readonly features: Readonly<Record<string, Readonly<Record<string, boolean>>>>;
   readonly runtimeInfo: () => RuntimeInfo | Promise<RuntimeInfo>;
   /** The `limit` largest of each statistic. */
   readonly tsdbStatus: (limit: number) => Promise<TsdbStatus>;

@@ -4,7 +4,7 @@ import { CONTENT_TYPE_TEXT, writeText } from '@munjigi/exposition';
 import { printProblem, type MetricFamily } from '@munjigi/model';
 import type { ApiDeps } from './deps.ts';
 import { foreignRequest } from './foreign.ts';
-import { finishedJson, text } from './reply.ts';
+import { finishedJson, queryReply, text } from './reply.ts';
 
 /** null: none of these paths. */
 export function lifecycle(deps: ApiDeps, r: HttpRequest): HttpResponse | Promise<HttpResponse> | null {
@@ -50,13 +50,13 @@ function groupFamilies(families: readonly MetricFamily[]): Iterable<MetricFamily
   return byName.values();
 }
 
-async function federate(deps: ApiDeps, { params, signal }: HttpRequest): Promise<HttpResponse> {
+async function federate(deps: ApiDeps, { params, method, signal }: HttpRequest): Promise<HttpResponse> {
   const { ready, reason } = deps.ready();
   if (!ready) return text(503, `Munjigi is not ready: ${reason}\n`);
   const request = { kind: 'federate', match: params.getAll('match[]'), time_ms: deps.clock.now() } as const;
-  const { status, body, error } = await deps.query.query(request, signal);
-  if (error !== null) return text(status, `${error.message}\n`);
-  return { status, headers: { 'content-type': CONTENT_TYPE_TEXT }, body };
+  const reply = await deps.query.query(request, signal);
+  if (reply.error !== null) return text(reply.status, `${reply.error.message}\n`);
+  return queryReply(reply, method, CONTENT_TYPE_TEXT);
 }
 
 async function reload(deps: ApiDeps, r: HttpRequest): Promise<HttpResponse> {

@@ -45,6 +45,7 @@ const GOOD: Readonly<Record<string, string>> = {
   '/rules': '/rules',
   '/alerts': '/alerts',
   '/alertmanagers': '/alertmanagers',
+  '/features': '/features',
   '/status/config': '/status/config',
   '/status/runtimeinfo': '/status/runtimeinfo',
   '/status/buildinfo': '/status/buildinfo',
@@ -61,7 +62,6 @@ const WITHOUT_DATA: readonly string[] = ['/admin/tsdb/clean_tombstones', '/admin
 
 /** Described but not served: they answer 404. */
 const NOT_SERVED: readonly string[] = [
-  '/features',
   '/notifications',
   '/otlp/v1/metrics',
   '/query_cost',

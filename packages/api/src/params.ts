@@ -103,11 +103,17 @@ export function topLimit(params: URLSearchParams): number {
 const TRUE: readonly string[] = ['1', 't', 'T', 'true', 'TRUE', 'True'];
 const FALSE: readonly string[] = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
 
-/** As Go reads truth; false when absent. */
+/** As Go reads truth; null: it is none. */
+export function readBoolean(text: string): boolean | null {
+  if (TRUE.includes(text)) return true;
+  return FALSE.includes(text) ? false : null;
+}
+
+/** False when absent. */
 export function booleanParameter(params: URLSearchParams, name: string): boolean {
   const text = params.get(name) ?? '';
-  if (text === '' || FALSE.includes(text)) return false;
-  if (TRUE.includes(text)) return true;
+  const read = text === '' ? false : readBoolean(text);
+  if (read !== null) return read;
   const reason = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`;
   throw invalidParameter(name, `unable to parse boolean: ${reason}`);
 }
@@ -121,5 +127,21 @@ export function countParameter(
   const text = params.get(name) ?? '';
   if (text === '') return null;
   if (!INTEGER.test(text) || !Number.isSafeInteger(Number(text))) throw new BadRequest(`${name} ${must}`);
+  return Number(text);
+}
+
+/** A count of at most 64 bits, 0 when absent. */
+export function optionalCount(params: URLSearchParams, name: string): number {
+  const text = params.get(name) ?? '';
+  if (text === '') return 0;
+  const fault = !/^[0-9]+$/.test(text)
+    ? 'invalid syntax'
+    : Number(text) >= 2 ** 64
+      ? 'value out of range'
+      : null;
+  if (fault !== null)
+    throw new BadRequest(
+      `error parsing ${name}: strconv.ParseUint: parsing ${JSON.stringify(text)}: ${fault}`,
+    );
   return Number(text);
 }

@@ -1,6 +1,6 @@
 // /query, /query_range, /query_exemplars, /format_query, /parse_query.
 import type { HttpRequest, HttpResponse } from '@munjigi/env';
-import type { QueryReply } from '@munjigi/query';
+import { printDuration, type Evaluation } from '@munjigi/query';
 import type { ApiDeps } from './deps.ts';
 import { READ_OR_FORM, type Endpoints } from './endpoint.ts';
 import {
@@ -9,31 +9,46 @@ import {
   limitParameter,
   MAX_TIME_MS,
   MIN_TIME_MS,
+  optionalCount,
   optionalDuration,
   optionalTime,
+  readBoolean,
   readDuration,
   requiredDuration,
   requiredTime,
 } from './params.ts';
-import { finishedJson } from './reply.ts';
+import { queryReply } from './reply.ts';
 
 /** Enough for 60 s over a week or 1 h over a year. */
 const MAX_POINTS = 11_000;
 
 export function queryEndpoints({ clock, query }: ApiDeps): Endpoints {
-  const answer = (reply: QueryReply): HttpResponse => finishedJson(reply.status, reply.body);
-  const options = (params: URLSearchParams): EvaluationOptions => ({
-    query: params.get('query') ?? '',
-    limit: limitParameter(params),
-    stats: params.get('stats') ?? '',
-    ...timeoutOption(params),
-    ...lookbackOption(params),
-  });
-  const instant = async ({ params, signal }: HttpRequest): Promise<HttpResponse> => {
-    const rest = { ...options(params), time_ms: optionalTime(params, 'time', clock.now()) };
-    return answer(await query.query({ kind: 'instant', ...rest }, signal));
+  const ask = async (
+    request: Parameters<typeof query.query>[0],
+    { method, signal }: HttpRequest,
+  ): Promise<HttpResponse> => queryReply(await query.query(request, signal), method);
+  /** In Prometheus' order: the times are judged between the limit and these. */
+  const options = (r: HttpRequest, limit: number): Evaluation => {
+    const { params, method, path, remoteAddress } = r;
+    return {
+      query: params.get('query') ?? '',
+      limit,
+      stats: params.get('stats') ?? '',
+      ...timeoutOption(params),
+      ...lookbackOption(params),
+      ...startTimestampsOption(r.headers[START_TIMESTAMPS] ?? ''),
+      ...costOptions(params),
+      origin: { clientIP: remoteAddress, method, path },
+    };
   };
-  const range = async ({ params, signal }: HttpRequest): Promise<HttpResponse> => {
+  const instant = (r: HttpRequest): Promise<HttpResponse> => {
+    const limit = limitParameter(r.params);
+    const time_ms = optionalTime(r.params, 'time', clock.now());
+    return ask({ kind: 'instant', ...options(r, limit), time_ms }, r);
+  };
+  const range = (r: HttpRequest): Promise<HttpResponse> => {
+    const { params } = r;
+    const limit = limitParameter(params);
     const start_ms = requiredTime(params, 'start');
     const end_ms = requiredTime(params, 'end');
     if (end_ms < start_ms) throw invalidParameter('end', 'end timestamp must not be before start time');
@@ -49,21 +64,20 @@ export function queryEndpoints({ clock, query }: ApiDeps): Endpoints {
       throw new BadRequest(
         'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)',
       );
-    return answer(
-      await query.query({ kind: 'range', ...options(params), start_ms, end_ms, step_ms }, signal),
-    );
+    return ask({ kind: 'range', ...options(r, limit), start_ms, end_ms, step_ms }, r);
   };
-  const exemplars = async ({ params, signal }: HttpRequest): Promise<HttpResponse> => {
+  const exemplars = (r: HttpRequest): Promise<HttpResponse> => {
+    const { params } = r;
     const mint = optionalTime(params, 'start', MIN_TIME_MS);
     const maxt = optionalTime(params, 'end', MAX_TIME_MS);
     if (maxt < mint) throw new BadRequest('end timestamp must not be before start timestamp');
     const text = params.get('query') ?? '';
-    return answer(await query.query({ kind: 'exemplars', query: text, mint, maxt }, signal));
+    return ask({ kind: 'exemplars', query: text, mint, maxt }, r);
   };
   const written =
     (kind: 'format' | 'parse') =>
-    async ({ params, signal }: HttpRequest): Promise<HttpResponse> =>
-      answer(await query.query({ kind, query: params.get('query') ?? '' }, signal));
+    (r: HttpRequest): Promise<HttpResponse> =>
+      ask({ kind, query: r.params.get('query') ?? '' }, r);
   return {
     '/query': { methods: READ_OR_FORM, needsStore: true, handle: instant },
     '/query_range': { methods: READ_OR_FORM, needsStore: true, handle: range },
@@ -73,18 +87,48 @@ export function queryEndpoints({ clock, query }: ApiDeps): Endpoints {
   };
 }
 
-interface EvaluationOptions {
-  readonly query: string;
-  readonly limit: number;
-  readonly stats: string;
-  readonly timeout_ms?: number;
-  readonly lookback_ms?: number;
+const START_TIMESTAMPS = 'x-prometheus-use-start-timestamps';
+
+function startTimestampsOption(text: string): { startTimestamps?: boolean } {
+  if (text === '') return {};
+  const read = readBoolean(text);
+  if (read === null)
+    throw new BadRequest(
+      `error parsing X-Prometheus-Use-Start-Timestamps header: strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`,
+    );
+  return { startTimestamps: read };
+}
+
+/** The query's own limits of its cost: the pool looks at them where it has query-cost on. */
+function costOptions(params: URLSearchParams): {
+  maxSeries?: number;
+  maxSamplesRead?: number;
+  maxDuration_ms?: number;
+} {
+  const counts = {
+    ...given('maxSeries', optionalCount(params, 'max_series')),
+    ...given('maxSamplesRead', optionalCount(params, 'max_samples_read')),
+  };
+  const duration = params.get('max_query_duration') ?? '';
+  if (duration === '') return counts;
+  const read = readDuration(duration);
+  if ('error' in read) throw new BadRequest(`error parsing max_query_duration: ${read.error}`);
+  if (read.ms < 0)
+    throw new BadRequest(
+      `error parsing max_query_duration: must not be negative, got ${printDuration(read.ms)}`,
+    );
+  return { ...counts, maxDuration_ms: read.ms };
+}
+
+function given<N extends string>(name: N, count: number): { [K in N]?: number } {
+  return count === 0 ? {} : ({ [name]: count } as { [K in N]: number });
 }
 
 function timeoutOption(params: URLSearchParams): { timeout_ms?: number } {
   const timeout_ms = optionalDuration(params, 'timeout');
   if (timeout_ms === null) return {};
-  if (timeout_ms <= 0) throw invalidParameter('timeout', 'timeout must be positive');
+  if (timeout_ms <= 0)
+    throw invalidParameter('timeout', `timeout must be positive, got ${printDuration(timeout_ms)}`);
   return { timeout_ms };
 }
 

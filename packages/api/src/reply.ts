@@ -1,6 +1,6 @@
 // Replies: Prometheus' JSON envelope, plain text, and what headers they have.
 import type { HttpResponse } from '@munjigi/env';
-import { ERROR_STATUS, type ErrorType } from '@munjigi/query';
+import { ERROR_STATUS, type ErrorType, type QueryReply } from '@munjigi/query';
 
 const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
@@ -19,6 +19,29 @@ function json(status: number, value: object): HttpResponse {
 
 export function finishedJson(status: number, body: Uint8Array | string): HttpResponse {
   return { status, headers: status === 204 ? {} : { 'content-type': JSON_TYPE }, body };
+}
+
+/** What the pool answered: whole, or piece by piece as the client takes them. */
+export function queryReply(
+  { status, body, rest }: QueryReply,
+  method: string,
+  contentType: string = JSON_TYPE,
+): HttpResponse {
+  const headers = status === 204 ? {} : { 'content-type': contentType };
+  if (rest === undefined) return { status, headers, body };
+  // Nobody will read it.
+  if (method === 'HEAD') rest.drop();
+  return {
+    status,
+    headers,
+    body: async (send) => {
+      let piece: Uint8Array | null = body;
+      while (piece !== null) {
+        if (!(await send(piece))) return rest.drop();
+        piece = await rest.next();
+      }
+    },
+  };
 }
 
 export function text(

@@ -11,51 +11,48 @@ import {
   MIN_TIME_MS,
   optionalTime,
 } from './params.ts';
-import { finishedJson } from './reply.ts';
+import { queryReply } from './reply.ts';
 
 export function seriesEndpoints({ query }: ApiDeps): Endpoints {
   const ask = async (
     request: Parameters<typeof query.query>[0],
-    signal: AbortSignal,
-  ): Promise<HttpResponse> => {
-    const reply = await query.query(request, signal);
-    return finishedJson(reply.status, reply.body);
-  };
+    { method, signal }: HttpRequest,
+  ): Promise<HttpResponse> => queryReply(await query.query(request, signal), method);
   return {
     '/labels': {
       methods: READ_OR_FORM,
       needsStore: true,
-      handle: ({ params, signal }) => ask({ kind: 'labels', ...choice(params) }, signal),
+      handle: (r) => ask({ kind: 'labels', ...choice(r.params) }, r),
     },
     '/label/:name/values': {
       methods: READ,
       needsStore: true,
-      handle: ({ params, signal }, name) => {
+      handle: (r, name) => {
         const label = name.startsWith('U__') ? unescapeName(name) : name;
         if (label === '') throw new BadRequest(`invalid label name: ${JSON.stringify(name)}`);
-        return ask({ kind: 'values', label, ...choice(params) }, signal);
+        return ask({ kind: 'values', label, ...choice(r.params) }, r);
       },
     },
     '/series': {
       methods: READ_OR_FORM,
       needsStore: true,
-      handle: ({ params, signal }: HttpRequest) => {
-        if (!params.has('match[]')) throw new BadRequest('no match[] parameter provided');
-        return ask({ kind: 'series', ...choice(params) }, signal);
+      handle: (r) => {
+        if (!r.params.has('match[]')) throw new BadRequest('no match[] parameter provided');
+        return ask({ kind: 'series', ...choice(r.params) }, r);
       },
     },
     '/metadata': {
       methods: READ,
       needsStore: true,
-      handle: ({ params, signal }) =>
+      handle: (r) =>
         ask(
           {
             kind: 'metadata',
-            metric: params.get('metric') ?? '',
-            limit: countParameter(params, 'limit') ?? -1,
-            limitPerMetric: countParameter(params, 'limit_per_metric') ?? -1,
+            metric: r.params.get('metric') ?? '',
+            limit: countParameter(r.params, 'limit') ?? -1,
+            limitPerMetric: countParameter(r.params, 'limit_per_metric') ?? -1,
           },
-          signal,
+          r,
         ),
     },
   };

@@ -1,4 +1,4 @@
-// /status/*: what runs, with which configuration, and how much the store holds.
+// /status/* and /features: what runs, with which configuration, and how much the store holds.
 import { printRfc3339 } from '@munjigi/model';
 import type { ApiDeps, BlockView, RuntimeInfo, TsdbStatus } from './deps.ts';
 import { READ, type Endpoints } from './endpoint.ts';
@@ -13,6 +13,7 @@ export function statusEndpoints(deps: ApiDeps): Endpoints {
       needsStore: false,
       handle: () => success({ yaml: deps.configText() }),
     },
+    '/features': { methods: READ, needsStore: false, handle: () => success(deps.features) },
     '/status/flags': { methods: READ, needsStore: false, handle: () => success(deps.flags) },
     '/status/buildinfo': { methods: READ, needsStore: false, handle: () => success(deps.buildInfo) },
     '/status/runtimeinfo': {

@@ -39,7 +39,17 @@ describe('munjigi.yaml', () => {
         delayCompactFile: null,
         readOnly: false,
       },
-      query: { workers: 0, timeout_ms: 120000, maxConcurrency: 20, maxSamples: 5e7, lookback_ms: 300000 },
+      query: {
+        workers: 0,
+        timeout_ms: 120000,
+        maxConcurrency: 20,
+        maxSamples: 5e7,
+        lookback_ms: 300000,
+        maxMemory: null,
+        maxMemoryTotal: null,
+        slow_ms: 0,
+        features: [],
+      },
       console: { listen: { address: '127.0.0.1', port: 9090 }, allowReload: true },
     });
   });

@@ -2,6 +2,7 @@
 import {
   boolean,
   byKind,
+  byteSize,
   decode,
   duration,
   enumOf,
@@ -48,9 +49,23 @@ export interface MunjigiConfig {
     readonly maxConcurrency: number;
     readonly maxSamples: number;
     readonly lookback_ms: number;
+    /** Bytes that one query, and all together, may hold; null: from the machine's memory. */
+    readonly maxMemory: number | null;
+    readonly maxMemoryTotal: number | null;
+    /** Slower ones are told in the log; 0: none. */
+    readonly slow_ms: number;
+    readonly features: readonly QueryFeature[];
   };
   readonly console: { readonly listen: Endpoint; readonly allowReload: boolean };
 }
+
+/** Of memory; smaller is a size whose unit was forgotten. */
+const size = refine(byteSize, (bytes, report) =>
+  bytes === 0 || bytes >= 1024 ** 2 ? bytes : report('is less than 1MB: was its unit forgotten?'),
+);
+
+/** Prometheus' features of queries that may be switched on. */
+export type QueryFeature = 'query-cost' | 'promql-delayed-name-removal' | 'use-start-timestamps';
 
 const port = integer({ min: 1, max: 65535 });
 
@@ -126,6 +141,13 @@ const schema = object({
       max_concurrency: withDefault(integer({ min: 1, max: 10_000 }), 20),
       max_samples: withDefault(integer({ min: 1 }), 50_000_000),
       lookback_delta: withDefault(duration({ min: 1 }), 300_000),
+      max_memory: optional(size),
+      max_memory_total: optional(size),
+      slow: withDefault(duration(), 0),
+      features: withDefault(
+        list(enumOf('query-cost', 'promql-delayed-name-removal', 'use-start-timestamps'), { max: 3 }),
+        [],
+      ),
     }),
   ),
   console: optional(
@@ -200,6 +222,10 @@ export function parseMunjigiConfig(
       maxConcurrency: query?.max_concurrency ?? 20,
       maxSamples: query?.max_samples ?? 50_000_000,
       lookback_ms: query?.lookback_delta ?? 300_000,
+      maxMemory: query?.max_memory ?? null,
+      maxMemoryTotal: query?.max_memory_total ?? null,
+      slow_ms: query?.slow ?? 0,
+      features: query?.features ?? [],
     },
     console: {
       listen: consoleAddress(value.console?.listen),

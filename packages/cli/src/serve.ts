@@ -21,10 +21,18 @@ import {
 import { cpuCount, memoryLimitBytes, nodeVersion, workingDirectory } from '@munjigi/env/node';
 import { printProblem, type Applied, type MetricFamily, type Problem } from '@munjigi/model';
 import { createDataPlane, type Delta } from '@munjigi/proxy';
-import { createQueryPool, errorReply, QUERY_POOL_DEFAULTS, type QueryPool } from '@munjigi/query';
+import {
+  createQueryPool,
+  errorReply,
+  POOL_SETTINGS,
+  QUERY_POOL_DEFAULTS,
+  type PoolSettings,
+  type QueryPool,
+} from '@munjigi/query';
 import type { TsdbStatus } from '@munjigi/tsdb';
 import { consoleAssets } from './assets.ts';
 import type { MunjigiConfig } from './config.ts';
+import { features } from './features.ts';
 import { gatewayState } from './gateway-state.ts';
 import { watchedFiles, type Loaded } from './load.ts';
 import { maskSecrets } from './mask-secrets.ts';
@@ -87,7 +95,11 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
       view: null as GatewayView | null,
       /** prometheus.yml as it is applied, masked. */
       scrapeConfig: '',
+      /** What prometheus.yml says of queries, as it is being applied and as it is applied. */
+      nextQuerySettings: POOL_SETTINGS,
+      querySettings: POOL_SETTINGS,
     };
+    let queries: QueryPool | null = null;
 
     // The console's port first: the cheapest thing that may be taken.
     let answer: ReturnType<typeof createApi> | null = null;
@@ -145,8 +157,15 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
         },
         watch: {
           name: 'the scrape loops',
-          prepare: (next) => metrics.caller.call<Problem[]>('prepare', next),
-          commit: async () => (await metrics.caller.call<Applied>('commit', null)).problems,
+          prepare: (next) => {
+            state.nextQuerySettings = querySettings(next, config.metrics.config);
+            return metrics.caller.call<Problem[]>('prepare', next);
+          },
+          commit: async () => {
+            state.querySettings = state.nextQuerySettings;
+            queries?.configure(state.querySettings);
+            return (await metrics.caller.call<Applied>('commit', null)).problems;
+          },
           abort: () => metrics.caller.call('abort', null),
         },
         settled: () => {
@@ -157,7 +176,6 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
     );
 
     // The HTTP surface, which answers health and replay while the store opens.
-    let queries: QueryPool | null = null;
     const own = processRegistry();
     const families = async (): Promise<MetricFamily[]> => {
       const remote = metrics.caller.call<MetricFamily[]>('families', null);
@@ -184,6 +202,7 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
       families,
       configText: () => state.scrapeConfig,
       flags: flags(config, options),
+      features: features(config),
       buildInfo: {
         version: PRODUCT_VERSION,
         revision: '',
@@ -248,7 +267,12 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
         maxConcurrency: config.query.maxConcurrency,
         timeout_ms: config.query.timeout_ms,
         maxSamples: config.query.maxSamples,
+        ...memoryLimits(config.query),
         lookback_ms: config.query.lookback_ms,
+        slow_ms: config.query.slow_ms,
+        queryCost: config.query.features.includes('query-cost'),
+        delayedNameRemoval: config.query.features.includes('promql-delayed-name-removal'),
+        startTimestamps: config.query.features.includes('use-start-timestamps'),
         activeQueryLogPath: `${config.metrics.path}/queries.active`,
       },
       () => {
@@ -259,6 +283,7 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
     );
     closing.push(() => pool.close());
     queries = pool;
+    pool.configure(state.querySettings);
 
     // The watch begins before the first reading, so that no change falls between them. Without a good first configuration there is
     // nothing to serve.
@@ -333,6 +358,33 @@ function isLoopback(address: string): boolean {
 /** localhost for addresses that a browser on this machine reaches so. */
 function shownHost(address: string): string {
   return ['127.0.0.1', '0.0.0.0', '::1', '::', ''].includes(address) ? 'localhost' : address;
+}
+
+/** What prometheus.yml says of queries; a relative path of the log begins at its folder. */
+function querySettings({ global }: PrometheusConfig, file: string | null): PoolSettings {
+  const { query_log_file: log } = global;
+  const folder = file === null ? '.' : file.slice(0, Math.max(0, file.lastIndexOf('/')));
+  return {
+    ceilings: {
+      maxSeries: global.query_max_series,
+      maxSamplesRead: global.query_max_samples_read,
+      maxDuration_ms: global.query_max_duration,
+    },
+    subqueryStep_ms: global.evaluation_interval,
+    queryLogPath: log === '' || log.startsWith('/') ? log : `${folder}/${log}`,
+  };
+}
+
+/** Of the machine's memory that all queries may hold when nothing else is said, and of that one query's. */
+const TOTAL_MEMORY_SHARE = 0.4;
+const QUERY_MEMORY_SHARE = 0.5;
+
+function memoryLimits({ maxMemory, maxMemoryTotal }: MunjigiConfig['query']): {
+  maxBytes: number;
+  maxTotalBytes: number;
+} {
+  const maxTotalBytes = maxMemoryTotal ?? Math.round(memoryLimitBytes() * TOTAL_MEMORY_SHARE);
+  return { maxBytes: maxMemory ?? Math.round(maxTotalBytes * QUERY_MEMORY_SHARE), maxTotalBytes };
 }
 
 function refusedReload(version: number): Applied {

@@ -1,4 +1,4 @@
-// RFC 3339 times to and from ms since 1970, as Go prints and reads them (the API's format for times).
+// RFC 3339 times to and from ms since 1970, as Go prints and reads them: in the API and in Prometheus' query log.
 import { civilFromDays, daysFromCivil, isLeap, MONTH_DAYS } from './calendar.ts';
 
 const SHAPE: RegExp =
@@ -27,8 +27,8 @@ export function parseRfc3339(text: string): number | null {
   return date + hour * 3_600_000 + minute * 60_000 + second * 1000 + fraction - zone_ms;
 }
 
-/** In UTC, with as many digits of the ms as are not zero: `2026-01-02T13:37:00.5Z`. */
-export function printRfc3339(t_ms: number): string {
+/** In UTC, with as many digits of the ms as are not zero: `2026-01-02T13:37:00.5Z`. `digits`: so many in any case, at most 3. */
+export function printRfc3339(t_ms: number, digits: number = 0): string {
   const ms = Math.floor(t_ms);
   const days = Math.floor(ms / 86_400_000);
   const rest = ms - days * 86_400_000;
@@ -36,7 +36,8 @@ export function printRfc3339(t_ms: number): string {
   const two = (n: number): string => String(Math.floor(n)).padStart(2, '0');
   const fraction = String(rest % 1000)
     .padStart(3, '0')
-    .replace(/0+$/, '');
+    .replace(/0+$/, '')
+    .padEnd(digits, '0');
   const clock = `${two(rest / 3_600_000)}:${two((rest / 60_000) % 60)}:${two((rest / 1000) % 60)}`;
   const date = `${String(year).padStart(4, '0')}-${two(month)}-${two(day)}`;
   return `${date}T${clock}${fraction === '' ? '' : `.${fraction}`}Z`;

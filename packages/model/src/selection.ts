@@ -1,5 +1,6 @@
 // Selections on their way between threads: which buffers can be moved, and slices of a selection with or without columns of their own.
 import type { ChunkTable, Selection } from './storage.ts';
+import type { SymbolPages } from './symbols.ts';
 
 export type NumberColumn = Float64Array | Uint32Array | Int32Array | Uint16Array | Uint8Array;
 
@@ -15,6 +16,32 @@ export function newChunkTable(n: number): ChunkTable {
     maxt: new Float64Array(n),
     encoding: new Uint8Array(n),
   };
+}
+
+/** About what a series and a chunk of it take while a selection is made, with the selection itself: bytes. */
+export const SELECTING_BYTES = { series: 120, chunk: 76 } as const;
+
+/** A selection that would take more than it may. */
+export function refusedSelection(symbols: SymbolPages, refusedBytes: number): Selection {
+  return {
+    count: 0,
+    symbols,
+    labelFirst: new Uint32Array(1),
+    labelSymbols: new Uint32Array(0),
+    first: new Uint32Array(1),
+    chunks: newChunkTable(0),
+    arenas: [],
+    deleted: null,
+    warnings: [],
+    refusedBytes,
+  };
+}
+
+/** What the columns of a selection take. */
+export function selectionBytes(s: Selection): number {
+  let bytes = 0;
+  for (const { byteLength } of selectionColumns(s)) bytes += byteLength;
+  return bytes;
 }
 
 /** The columns of a selection that belong to it alone (not the shared pages). */

@@ -107,6 +107,8 @@ export interface SelectHints {
   readonly limit?: number;
   /** Only series labels are wanted: chunks may be left empty. */
   readonly labelsOnly?: boolean;
+  /** What the selection may take on its way and in the end; 0 or absent: all. One that needs more comes back empty, with `refusedBytes`. */
+  readonly maxBytes?: number;
 }
 
 /** Half of a label question: which series, when, how many answers at most (0: all). Times in ms, both inclusive. */
@@ -150,6 +152,8 @@ export interface Selection {
   readonly arenas: readonly ArenaRef[];
   readonly deleted: Intervals | null;
   readonly warnings: readonly string[];
+  /** The selection is empty because it needs more than `SelectHints.maxBytes`: about so much. */
+  readonly refusedBytes?: number;
   /**
    * What the store has besides, in blocks: `withBlocks` of tsdb reads and merges them where the query runs. The folders stay while the
    * Querier is open. Absent: everything is in the selection.

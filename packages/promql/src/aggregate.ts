@@ -7,7 +7,7 @@ import { CELL, type Budget } from './fragment.ts';
 import { printHistogram } from './histogram/print.ts';
 import { groupRows, type About, type Grouping } from './grouping.ts';
 import { groupLabels, setLabel } from './label-edit.ts';
-import { executionError } from './query-error.ts';
+import { checkCells, executionError } from './query-error.ts';
 import { floatsOnly, histogramAt, newTable, scalarAt, type Scalar, type Table } from './table.ts';
 import { quantileOf } from './window.ts';
 import { hashRatio } from './label-hash.ts';
@@ -186,6 +186,8 @@ export function aggregateQuantile(b: Budget, table: Table, phi: Scalar, g: Group
 
 /** Steps whose cells are gathered in one pass over the rows: neighbours lie in the same cache line. */
 const STEPS_TOGETHER = 16;
+/** Rows come one by one, the table that they need at the end. */
+const ROWS_BETWEEN_CHECKS = 256;
 
 /** count_values(label, ...): a row for every group and value. */
 export function aggregateCountValues(b: Budget, t: Table, label: string, g: Grouping): Table {
@@ -210,6 +212,7 @@ export function aggregateCountValues(b: Budget, t: Table, label: string, g: Grou
           to = labels.length;
           rowOf.set(key, to);
           labels.push(shown);
+          if (labels.length % ROWS_BETWEEN_CHECKS === 0) checkCells(b, labels.length * steps);
         }
         known.set(text, to);
       }

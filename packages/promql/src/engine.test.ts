@@ -219,7 +219,7 @@ describe('budget', () => {
   test('a limit of bytes', async () => {
     const budget = newBudget({ maxSamples: 0, maxBytes: 100 });
     await expect(queryOnce(shop(), 'requests_total', { ...OVER, budget })).rejects.toThrow(
-      'more than 100 bytes',
+      'query needs 2048 bytes of memory and may hold 100 (query.max_memory)',
     );
   });
   test('cancelling', async () => {

@@ -97,18 +97,25 @@ export interface Annotation {
 export interface Limits {
   /** Samples that one query may hold at once, decoded or as result cells (Prometheus' query.max-samples); 0: none. */
   readonly maxSamples: number;
-  /** Bytes of result and intermediate columns; 0: none. */
+  /** Bytes that one query may hold; 0: none. */
   readonly maxBytes: number;
+  /** Bytes that all queries that share `Budget.all` may hold together; 0 or absent: none. */
+  readonly maxTotalBytes?: number;
 }
 
-/** Cells of Budget.state. */
-export const BUDGET = { bytes_kib: 0, samples: 1, cancelled: 2, cells: 4 } as const;
+/**
+ * Cells of Budget.state. `bytes_kib` below 0: the query is over and takes nothing any more. `peak` is the highest that `samples` was;
+ * `read` belongs to whoever gives the chunk reader.
+ */
+export const BUDGET = { bytes_kib: 0, samples: 1, cancelled: 2, peak: 3, read: 4, cells: 5 } as const;
 
 /** Shared by all threads that work for one query: a busy thread reads no messages, so cancelling is a cell. */
 export interface Budget {
   /** Over a SharedArrayBuffer where threads share it; BUDGET names its cells, `samples` counts samples and cells held. */
   readonly state: Int32Array;
   readonly limits: Limits;
+  /** One cell over a SharedArrayBuffer: KiB that all queries hold together. Absent: this query is alone. */
+  readonly all?: Int32Array;
 }
 
 export interface QueryIO {

@@ -22,7 +22,7 @@ export { mergePartials } from './merge.ts';
 export type { NodeCost, NodeObserver } from './observe.ts';
 export { plan, type Plan, type PlanOptions } from './plan.ts';
 export type { PlanNode } from './plan-node.ts';
-export { QueryError, type QueryErrorKind } from './query-error.ts';
+export { closeBudget, giveBytes, QueryError, takeBytes, type QueryErrorKind } from './query-error.ts';
 export {
   eachPoint,
   type MatrixResult,

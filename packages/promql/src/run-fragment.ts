@@ -18,7 +18,14 @@ import { groupKey, groupLabels } from './label-edit.ts';
 import { seriesText } from './match.ts';
 import { isHistogramAt, samplesOfColumn } from './mixed-samples.ts';
 import { lastMixed, mixedExtendedWindow, mixedWindow, type Row } from './mixed-window.ts';
-import { checkCancelled, checkSamples, executionError, takeCells } from './query-error.ts';
+import {
+  CELL_BYTES,
+  checkCancelled,
+  checkSamples,
+  executionError,
+  takeBytes,
+  takeCells,
+} from './query-error.ts';
 import { EXTENDED_FUNCTIONS, extendSamples } from './extended-window.ts';
 import { dropStale, WINDOW_FUNCTIONS, type Samples, type WindowFunction, type Windows } from './window.ts';
 
@@ -223,6 +230,8 @@ function addedIn(present: Uint8Array, at: number, steps: number): Added {
 }
 
 const ROWS_AT_FIRST = 4096;
+/** A row's list of labels; their texts are kept once for all. */
+const LABEL_BYTES = 256;
 
 /** One row a series; series without a cell leave no row. */
 class RowSink implements Sink {
@@ -283,7 +292,7 @@ class RowSink implements Sink {
   }
 
   #grow(cells: number): void {
-    takeCells(this.#budget, cells - this.#values.length);
+    takeCells(this.#budget, cells - this.#values.length, CELL_BYTES + LABEL_BYTES / this.#f.grid.steps);
     const values = new Float64Array(cells);
     values.set(this.#values);
     const present = new Uint8Array(cells);
@@ -354,6 +363,7 @@ class GroupSink implements Sink {
     this.#windows = windowsOf(f);
     this.#budget = b;
     this.#key = groupKey(aggregate.labels, aggregate.without);
+    takeBytes(b, f.grid.steps * CELL_BYTES);
     this.#row = new Float64Array(f.grid.steps);
     this.#rowPresent = new Uint8Array(f.grid.steps);
   }
@@ -387,7 +397,8 @@ class GroupSink implements Sink {
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
     const { steps } = this.#f.grid;
-    takeCells(this.#budget, steps);
+    // With compensation and counts, and once more when all groups are put together.
+    takeCells(this.#budget, steps, 2 * (CELL_BYTES + 16) + LABEL_BYTES / steps);
     const sums = op === 'sum' || op === 'avg';
     const made: Group = {
       labels: groupLabels(all, names, without),
@@ -516,7 +527,8 @@ class MatrixSink implements Sink {
     const s: Samples = { n: c.n, t: c.t, v: c.v, bits: c.bits, st: c.st };
     if (extended !== undefined) extendSamples(s, windowsOf(this.#f), extended.kind === 'smoothed');
     if (s.n === 0) return false;
-    takeCells(this.#budget, 2 * s.n);
+    // Times and values, and once more when all series are put together.
+    takeCells(this.#budget, s.n, 32 + LABEL_BYTES / s.n);
     this.#labels.push(labels.all(i));
     this.#t.push(s.t.slice(0, s.n));
     this.#v.push(s.v.slice(0, s.n));
@@ -534,7 +546,7 @@ class MatrixSink implements Sink {
     }
     if (extended !== undefined)
       throw executionError(`${extended.kind} modifier is not supported with histograms`);
-    takeCells(this.#budget, 2 * s.n);
+    takeCells(this.#budget, s.n, 32 + LABEL_BYTES / s.n);
     const histograms: (Histogram | null)[] = [];
     for (let k = 0; k < s.n; k++) {
       const h = isHistogramAt(s, k) ? s.histogram(k) : null;

@@ -1,9 +1,9 @@
 // An instant vector at every step, as columns: what expressions are computed on.
 import { compareLabels, labelsKey, type Labels } from '@munjigi/model';
-import { BUDGET, CELL, noHistograms, type Budget, type FragmentPartial } from './fragment.ts';
+import { CELL, noHistograms, type Budget, type FragmentPartial } from './fragment.ts';
 import { histogramSize, type Histogram } from './histogram/histogram.ts';
 import { withoutMetadata } from './label-edit.ts';
-import { executionError, takeCells } from './query-error.ts';
+import { executionError, giveCells, takeCells } from './query-error.ts';
 
 /** Row r has cells r * steps + k, `present` says what is in each (CELL); rows need not be in any order. */
 export interface Table {
@@ -53,8 +53,7 @@ export function newTable(b: Budget, labels: Labels[], steps: number): Table {
 /** Gives back the room of a table that nobody needs any more. */
 export function release(b: Budget, t: Value): void {
   if (t.type !== 'table' || !t.owned) return;
-  Atomics.sub(b.state, BUDGET.samples, t.values.length);
-  Atomics.sub(b.state, BUDGET.bytes_kib, Math.ceil((t.values.length * 9) / 1024));
+  giveCells(b, t.values.length);
 }
 
 /** A table whose columns may be changed: itself, or a copy. */

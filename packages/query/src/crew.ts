@@ -1,13 +1,20 @@
 // The pool's threads: started, joined to the store and to each other, given queries, and replaced when they end.
 import { EnvError, joinPort, type Caller, type Env, type Port, type Worker } from '@munjigi/env';
-import { errorReply, type QueryReply, type QueryRequest } from './request.ts';
+import { closeBudget } from '@munjigi/promql';
+import type { CostLimits } from './fragment-io.ts';
+import { errorReply, type QueryReply, type QueryRequest, type ReplyRest } from './request.ts';
+import type { WorkerPiece, WorkerReply } from './worker.ts';
 
 /** What a worker is told once. */
 export interface WorkerSettings {
   readonly lookback_ms: number;
-  readonly subqueryStep_ms: number;
   readonly maxSamples: number;
   readonly maxBytes: number;
+  readonly maxTotalBytes: number;
+  /** Names are dropped at the end (promql-delayed-name-removal). */
+  readonly delayedNameRemoval: boolean;
+  /** Counter resets are told by start timestamps too (use-start-timestamps). */
+  readonly startTimestamps: boolean;
 }
 
 /** What a worker starts with. */
@@ -16,6 +23,8 @@ export interface WorkerStart {
   readonly index: number;
   /** Shared: how many queries and shares of queries each worker has at hand. Idle ones are asked to help. */
   readonly load: Int32Array;
+  /** Shared: KiB that all queries hold. */
+  readonly all: Int32Array;
 }
 
 /** What a worker is told for each query. */
@@ -26,6 +35,11 @@ export interface QueryCall {
   /** The budget's cells, shared by all threads that work for this query. */
   readonly state: Int32Array;
   readonly queued_ms: number;
+  readonly cost: CostLimits;
+  /** Step of subqueries that name none. */
+  readonly subqueryStep_ms: number;
+  /** Its samples are counted step by step, also where the answer does not show it: for the query log. */
+  readonly counted: boolean;
 }
 
 export interface Crew {
@@ -38,6 +52,7 @@ export interface Crew {
 }
 
 export interface CrewRun {
+  /** With a rest whose `drop` cancels. */
   readonly reply: Promise<QueryReply>;
   /** Tells the worker that nobody waits: it notices between two messages, where the budget's cell is for a busy one. */
   cancel(): void;
@@ -56,21 +71,31 @@ interface Member {
 /** `connect` opens a port to the store for each worker that starts; `ready` is called when a replacement stands. */
 export function startCrew(
   env: Env,
-  { lookback_ms, subqueryStep_ms, maxSamples, maxBytes }: WorkerSettings,
+  given: WorkerSettings,
+  all: Int32Array,
   count: number,
   connect: () => Port,
   on: { replaced(reason: string): void; ready(): void },
 ): Crew {
   const { clock, log, workers } = env;
   // Only what crosses to the thread: the caller's object may hold more.
-  const settings: WorkerSettings = { lookback_ms, subqueryStep_ms, maxSamples, maxBytes };
+  const { lookback_ms, maxSamples, maxBytes, maxTotalBytes } = given;
+  const { delayedNameRemoval, startTimestamps } = given;
+  const settings: WorkerSettings = {
+    lookback_ms,
+    maxSamples,
+    maxBytes,
+    maxTotalBytes,
+    delayedNameRemoval,
+    startTimestamps,
+  };
   const members: Member[] = Array.from({ length: count }, (_, index) => ({ index, thread: null }));
   const load = new Int32Array(new SharedArrayBuffer(4 * count));
   let closed = false;
   const start = (member: Member): void => {
     const started = clock.monotonic();
     Atomics.store(load, member.index, 0);
-    const data: WorkerStart = { settings, index: member.index, load };
+    const data: WorkerStart = { settings, index: member.index, load, all };
     const worker = workers.start(`query-${member.index}`, new URL('./worker.ts', import.meta.url), data);
     const caller = joinPort(worker, {});
     member.thread = { worker, caller, running: 0 };
@@ -105,11 +130,14 @@ export function startCrew(
       const threads = members.map(({ thread }) => thread).filter((thread) => thread !== null);
       const thread = threads.reduce((best, one) => (one.running < best.running ? one : best));
       thread.running++;
+      const { id } = call;
       const reply = thread.caller
-        .call<QueryReply>('query', call)
+        .call<WorkerReply>('query', call)
+        .then(({ more, ...rest }): QueryReply => (more ? { ...rest, rest: restOf(thread.caller, id) } : rest))
         .catch(async (error: Error) => {
           if (!(error instanceof EnvError) || error.code !== 'EPIPE') throw error;
           const reason = await thread.worker.ended;
+          closeBudget({ state: call.state, all });
           return errorReply({
             errorType: 'unavailable',
             message: `the thread that ran this query ended (${reason}): try again, other queries go on`,
@@ -126,6 +154,22 @@ export function startCrew(
       closed = true;
       const threads = members.map(({ thread }) => thread).filter((thread) => thread !== null);
       await Promise.all(threads.map(({ worker }) => worker.terminate()));
+    },
+  };
+}
+
+/** What a worker has left of an answer. */
+function restOf(caller: Caller, id: number): ReplyRest {
+  let copiedBytes = 0;
+  return {
+    async next() {
+      const next = await caller.call<WorkerPiece>('piece', { id });
+      ({ copiedBytes } = next);
+      return next.piece;
+    },
+    drop: () => caller.send('cancel', { id }),
+    get copiedBytes() {
+      return copiedBytes;
     },
   };
 }

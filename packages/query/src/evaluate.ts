@@ -3,19 +3,28 @@ import type { Clock } from '@munjigi/env';
 import type { ChunkReader, Querier, Selection, SymbolReader } from '@munjigi/model';
 import {
   BUDGET,
+  closeBudget,
   execute,
   plan,
   prettyExpr,
   QueryError,
   type Budget,
   type Expr,
+  type Grid,
   type MatrixResult,
   type Plan,
   type QueryIO,
 } from '@munjigi/promql';
 import { exprJson } from './expr-json.ts';
 import { federate } from './federate.ts';
-import { createFragmentIO, newTally, type Peer } from './fragment-io.ts';
+import {
+  createFragmentIO,
+  newTally,
+  overMemory,
+  type CostLimits,
+  type FragmentTally,
+  type Peer,
+} from './fragment-io.ts';
 import { answerLabels, parseQuery } from './label-query.ts';
 import {
   errorReply,
@@ -27,9 +36,10 @@ import {
   type QueryReply,
   type QueryRequest,
 } from './request.ts';
-import { queryStats } from './stats.ts';
+import { queryStats, stepSamples } from './stats.ts';
+import { streamed } from './streamed.ts';
 import type { Turns } from './turns.ts';
-import { writeAnswer } from './write-answer.ts';
+import { answerPieces, takeAnswerRoom, type AnswerParts } from './write-answer.ts';
 
 type EvaluationRequest = Extract<QueryRequest, { kind: 'instant' | 'range' }>;
 
@@ -44,66 +54,119 @@ export interface Evaluator {
   /** Other workers, as they are at this moment. */
   readonly peers: () => readonly Peer[];
   readonly lookback_ms: number;
-  /** Step of subqueries that name none: the global evaluation interval. */
-  readonly subqueryStep_ms: number;
+  readonly delayedNameRemoval: boolean;
+  readonly startTimestamps: boolean;
 }
 
-/** Never rejects for what the one who asks or the store does wrong; a bug is an `internal` error with the bug's message. */
+/** What one query gets beside its request. */
+export interface QueryTerms {
+  readonly budget: Budget;
+  readonly queued_ms: number;
+  readonly cost: CostLimits;
+  /** Step of subqueries that name none: the global evaluation interval. */
+  readonly subqueryStep_ms: number;
+  /** Samples are counted step by step whether the answer shows it or not. */
+  readonly counted: boolean;
+}
+
+/**
+ * Never rejects for what the one who asks or the store does wrong; a bug is an `internal` error with the bug's message. The budget is closed
+ * when the answer is complete: with the reply, or with its rest.
+ */
 export async function answer(
   request: QueryRequest,
-  budget: Budget,
-  queued_ms: number,
+  terms: QueryTerms,
   evaluator: Evaluator,
 ): Promise<QueryReply> {
+  const { budget } = terms;
+  const close = (): void => closeBudget(budget);
   try {
     switch (request.kind) {
       case 'instant':
       case 'range':
-        return await evaluate(request, budget, queued_ms, evaluator);
+        return await evaluate(request, terms, evaluator, close);
       case 'federate': {
         const { match, time_ms } = request;
-        const ran = await withFragments(evaluator, budget, (io) =>
+        const ran = await withFragments(evaluator, terms, false, (io) =>
           federate(match, time_ms, evaluator.lookback_ms, io),
         );
-        return { status: 200, body: ran.value, error: null, cost: ran.cost };
+        return await streamed(
+          ran.value,
+          { status: 200, error: null, cost: costOf(ran, budget, 0, null) },
+          close,
+        );
       }
       case 'format':
-        return textual(JSON.stringify(prettyExpr(parseQuery(request.query))));
+        return textual(JSON.stringify(prettyExpr(parseQuery(request.query))), close);
       case 'parse':
-        return textual(JSON.stringify(exprJson(parseQuery(request.query))));
+        return textual(JSON.stringify(exprJson(parseQuery(request.query))), close);
       default: {
         const { querier, symbols, turns } = evaluator;
-        return await answerLabels(request, { querier, symbols, pause: turns.pause });
+        return await answerLabels(request, { querier, symbols, pause: turns.pause, budget }, close);
       }
     }
   } catch (error) {
     const { errorType, message } = describe(error as Error);
     // Other threads that still work for this query stop.
     Atomics.store(budget.state, BUDGET.cancelled, 1);
+    close();
     return errorReply({ errorType, message });
   }
 }
 
-function textual(json: string): QueryReply {
+function textual(json: string, done: () => void): QueryReply {
+  done();
   return { status: 200, body: successBody(json, [], []), error: null, cost: NO_COST };
+}
+
+interface Ran<T> {
+  readonly value: T;
+  readonly tally: FragmentTally;
+  readonly evaluate_ms: number;
+}
+
+function costOf(
+  { tally, evaluate_ms }: Ran<unknown>,
+  budget: Budget,
+  prepare_ms: number,
+  grid: Grid | null,
+): QueryCost {
+  const { samplesRead, seriesTouched, select_ms, decode_ms, copiedBytes, shares, sharesElsewhere } = tally;
+  return {
+    prepare_ms,
+    evaluate_ms,
+    select_ms,
+    decode_ms,
+    samplesRead,
+    seriesTouched,
+    copiedBytes,
+    shares,
+    sharesElsewhere,
+    peakSamples: Atomics.load(budget.state, BUDGET.peak),
+    steps: grid === null ? null : { grid, counts: stepSamples(grid, tally.counts) },
+  };
 }
 
 /** Runs `work` on fragments, with a lease that ends with it, and says what it took. */
 async function withFragments<T>(
   evaluator: Evaluator,
-  budget: Budget,
+  { budget, cost }: QueryTerms,
+  steps: boolean,
   work: (io: QueryIO) => Promise<T>,
-): Promise<{ value: T; cost: QueryCost; warnings: string[] }> {
+): Promise<Ran<T>> {
   const { clock, turns, reader, symbols, peers } = evaluator;
   const tally = newTally();
   const querier = evaluator.querier((bytes) => (tally.copiedBytes += bytes));
   try {
     const begin = clock.monotonic();
-    const context = { clock, querier, reader, symbols, budget, pause: turns.pause, peers };
+    const context = { clock, querier, reader, symbols, budget, steps, cost, pause: turns.pause, peers };
     const value = await work(createFragmentIO(context, tally));
-    const { warnings, ...counts } = tally;
-    const cost = { prepare_ms: 0, evaluate_ms: clock.monotonic() - begin, ...counts };
-    return { value, cost, warnings: [...warnings] };
+    return { value, tally, evaluate_ms: clock.monotonic() - begin };
+  } catch (error) {
+    // What is computed above the selectors is as large as what they give.
+    if (error instanceof QueryError && error.kind === 'memory')
+      throw overMemory(error, [...tally.selectors], '');
+    throw error;
   } finally {
     querier.close();
   }
@@ -111,29 +174,34 @@ async function withFragments<T>(
 
 async function evaluate(
   request: EvaluationRequest,
-  budget: Budget,
-  queued_ms: number,
+  terms: QueryTerms,
   evaluator: Evaluator,
+  done: () => void,
 ): Promise<QueryReply> {
   const { clock, turns } = evaluator;
+  const { budget, queued_ms } = terms;
   const begin = clock.monotonic();
-  const planned = planFor(request, parseQuery(request.query), evaluator);
+  const planned = planFor(request, parseQuery(request.query), terms, evaluator);
   const prepare_ms = clock.monotonic() - begin;
-  const ran = await withFragments(evaluator, budget, (io) => execute(planned, io));
-  const cost: QueryCost = { ...ran.cost, prepare_ms };
-  const peak = Atomics.load(budget.state, BUDGET.samples);
+  const steps = request.stats !== '' || terms.counted;
+  const ran = await withFragments(evaluator, terms, steps, async (io) => {
+    const result = await execute(planned, io);
+    takeAnswerRoom(budget, result, evaluator.peers().length);
+    return result;
+  });
+  const cost = costOf(ran, budget, prepare_ms, steps ? planned.grid : null);
   const evaluated = clock.monotonic();
-  // What copying rows to other writers costs is counted by the pool alone.
   const stats = (): string => {
     const took = { ...cost, queued_ms, encode_ms: clock.monotonic() - evaluated };
-    return `,"stats":${JSON.stringify(queryStats(took, peak))}`;
+    return `,"stats":${JSON.stringify(queryStats(took, request.stats === 'all'))}`;
   };
-  const parts = {
-    limit: request.limit,
-    warnings: ran.warnings,
-    more: request.stats === '' ? (): string => '' : stats,
-  };
-  let { copiedBytes } = cost;
+  const warnings = [...ran.tally.warnings];
+  if (request.stats !== '' && request.stats !== 'true' && request.stats !== 'all')
+    warnings.push(oldStats(request.stats));
+  const more = request.stats === '' ? (): string => '' : stats;
+  const parts: AnswerParts = { limit: request.limit, warnings, more };
+  // What copying rows to other writers costs comes after the reply's cost: it is told with the pieces.
+  let copiedBytes = 0;
   const writers = evaluator.peers().map((peer) => ({
     async write(rows: MatrixResult): Promise<Uint8Array> {
       const written = await peer.write(rows);
@@ -141,15 +209,26 @@ async function evaluate(
       return written.bytes;
     },
   }));
-  const body = await writeAnswer(ran.value, parts, turns.pause, writers);
-  return { status: 200, body, error: null, cost: { ...cost, copiedBytes } };
+  const pieces = answerPieces(ran.value, parts, turns.pause, writers);
+  return streamed(pieces, { status: 200, error: null, cost }, done, () => copiedBytes);
+}
+
+function oldStats(value: string): string {
+  return `value ${JSON.stringify(value)} for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"`;
 }
 
 /** Throws RequestError where the expression does not fit the request. */
-function planFor(request: EvaluationRequest, expr: Expr, e: Evaluator): Plan {
+function planFor(
+  request: EvaluationRequest,
+  expr: Expr,
+  { subqueryStep_ms }: QueryTerms,
+  e: Evaluator,
+): Plan {
   const common = {
     lookback_ms: request.lookback_ms ?? e.lookback_ms,
-    subqueryStep_ms: e.subqueryStep_ms,
+    subqueryStep_ms,
+    startTimestamps: request.startTimestamps ?? e.startTimestamps,
+    delayedNameRemoval: e.delayedNameRemoval,
     text: request.query,
   };
   try {

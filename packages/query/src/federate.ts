@@ -10,12 +10,14 @@ import {
   METRIC_NAME,
   type Labels,
 } from '@munjigi/model';
-import type { Fragment, QueryIO } from '@munjigi/promql';
+import type { Fragment, Histogram, QueryIO } from '@munjigi/promql';
 import { readSelectors } from './label-query.ts';
 
 interface Newest {
   readonly labels: Labels;
   readonly value: number;
+  /** Instead of `value`. */
+  readonly histogram: Histogram | null;
   readonly t_ms: number;
 }
 
@@ -25,7 +27,7 @@ export async function federate(
   time_ms: number,
   lookback_ms: number,
   io: QueryIO,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<AsyncGenerator<Uint8Array<ArrayBuffer>>> {
   const found = new Map<string, Newest>();
   for (const matchers of readSelectors(match)) {
     const at = { id: 0, matchers, range_ms: lookback_ms, args: [], aggregate: null, place: '' };
@@ -39,10 +41,11 @@ export async function federate(
       found.set(labelsKey(labels), {
         labels,
         value: values.values[row]!,
+        histogram: values.histograms?.[row] ?? null,
         t_ms: Math.round(times.values[row]! * 1000),
       });
   }
-  return new TextEncoder().encode(text([...found.values()].sort(byName)));
+  return texts([...found.values()].sort(byName), io.pause);
 }
 
 function nameOf({ labels }: Newest): string {
@@ -53,24 +56,57 @@ function byName(a: Newest, b: Newest): number {
   return compareText(nameOf(a), nameOf(b)) || compareLabels(a.labels, b.labels);
 }
 
-function text(sorted: readonly Newest[]): string {
-  let out = '';
-  let last = '';
-  for (const series of sorted) {
-    const name = nameOf(series);
-    const plain = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name);
-    if (name === '') continue;
-    if (name !== last) out += `# TYPE ${plain ? name : quoted(name)} untyped\n`;
-    last = name;
-    const parts = plain ? [] : [quoted(name)];
-    for (const [label, value] of labelPairs(series.labels))
-      if (label !== METRIC_NAME) parts.push(`${LABEL.test(label) ? label : quoted(label)}=${quoted(value)}`);
-    // As Prometheus: an absent instance is said to be empty, or the scraping side would fill in our own.
-    if (labelValue(series.labels, 'instance') === '') parts.push('instance=""');
-    const inner = parts.length === 0 ? '' : `{${parts.join(',')}}`;
-    out += `${plain ? name : ''}${inner} ${formatNumber(series.value)} ${series.t_ms}\n`;
+/** Series between two pauses: some ms. */
+const SERIES_PER_PIECE = 2000;
+
+async function* texts(
+  sorted: readonly Newest[],
+  pause: QueryIO['pause'],
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const encoder = new TextEncoder();
+  let family = '';
+  for (let from = 0; from < sorted.length; from += SERIES_PER_PIECE) {
+    if (from > 0) await pause?.();
+    let out = '';
+    for (const series of sorted.slice(from, from + SERIES_PER_PIECE)) {
+      const { histogram } = series;
+      const name = nameOf(series);
+      // The text format has no exponential histograms; custom buckets are classic ones there.
+      if (name === '' || (histogram !== null && histogram.bounds === null)) continue;
+      const type = histogram === null ? 'untyped' : 'histogram';
+      if (`${type} ${name}` !== family) out += `# TYPE ${PLAIN.test(name) ? name : quoted(name)} ${type}\n`;
+      family = `${type} ${name}`;
+      out += histogram === null ? line(series, '', series.value) : classic(series, histogram);
+    }
+    yield encoder.encode(out);
   }
-  return out;
+}
+
+const PLAIN = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+
+/** `extra`: a label more, written out. */
+function line(series: Newest, suffix: string, value: number, extra: string = ''): string {
+  const name = `${nameOf(series)}${suffix}`;
+  const plain = PLAIN.test(name);
+  const parts = plain ? [] : [quoted(name)];
+  for (const [label, text] of labelPairs(series.labels))
+    if (label !== METRIC_NAME) parts.push(`${LABEL.test(label) ? label : quoted(label)}=${quoted(text)}`);
+  // As Prometheus: an absent instance is said to be empty, or the scraping side would fill in our own.
+  if (labelValue(series.labels, 'instance') === '') parts.push('instance=""');
+  if (extra !== '') parts.push(extra);
+  const inner = parts.length === 0 ? '' : `{${parts.join(',')}}`;
+  return `${plain ? name : ''}${inner} ${formatNumber(value)} ${series.t_ms}\n`;
+}
+
+function classic(series: Newest, { bounds, positiveIndex, positive, count, sum }: Histogram): string {
+  let out = '';
+  let below = 0;
+  for (let i = 0, k = 0; i < bounds!.length; i++) {
+    for (; k < positive.length && positiveIndex[k]! <= i; k++) below += positive[k]!;
+    out += line(series, '_bucket', below, `le=${quoted(formatNumber(bounds![i]!))}`);
+  }
+  out += line(series, '_bucket', count, 'le="+Inf"');
+  return `${out}${line(series, '_sum', sum)}${line(series, '_count', count)}`;
 }
 
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;

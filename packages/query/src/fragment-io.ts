@@ -4,6 +4,7 @@ import type { ChunkReader, Querier, Selection, SymbolReader } from '@munjigi/mod
 import {
   fragmentRange,
   mergePartials,
+  QueryError,
   runFragment,
   type Budget,
   type Fragment,
@@ -11,12 +12,22 @@ import {
   type MatrixResult,
   type QueryIO,
 } from '@munjigi/promql';
+import { RequestError } from './request.ts';
+import { addStepCounts, countingReader, newStepCounts, type StepCounts } from './sample-counts.ts';
+import { selectorText, selectWithin } from './select-room.ts';
 import { shareOut } from './shares.ts';
 
 /** Another worker that does part of the work. */
 export interface Peer {
   /** Series [from, to). Rejects with code EPIPE when the peer has ended. */
-  run(f: Fragment, s: Selection, from: number, to: number, budget: Budget): Promise<PeerRun>;
+  run(
+    f: Fragment,
+    s: Selection,
+    from: number,
+    to: number,
+    budget: Budget,
+    counting: Counting,
+  ): Promise<PeerRun>;
   /** Rows of an answer as JSON, separated by commas. Rejects likewise. */
   write(rows: MatrixResult): Promise<{ readonly bytes: Uint8Array; readonly copiedBytes: number }>;
 }
@@ -24,6 +35,22 @@ export interface Peer {
 export interface PeerRun {
   readonly partial: FragmentPartial;
   readonly copiedBytes: number;
+  /** Null where nothing was counted. */
+  readonly counts: StepCounts | null;
+}
+
+/** What is counted sample by sample, as it costs time. */
+export interface Counting {
+  /** Samples at each step, for `stats`. */
+  readonly steps: boolean;
+  /** Most samples that the query may read; 0: all. */
+  readonly maxSamplesRead: number;
+}
+
+/** What the query may cost (Prometheus' query-cost); 0: no limit. */
+export interface CostLimits {
+  readonly maxSeries: number;
+  readonly maxSamplesRead: number;
 }
 
 /** What a query's fragments cost, as it adds up. */
@@ -38,6 +65,10 @@ export interface FragmentTally {
   shares: number;
   sharesElsewhere: number;
   readonly warnings: Set<string>;
+  /** Series of each selector, by its text. */
+  readonly selectors: Map<string, number>;
+  /** Of each fragment that ran, where they were counted. */
+  readonly counts: { readonly fragment: Fragment; readonly counts: StepCounts }[];
 }
 
 export function newTally(): FragmentTally {
@@ -50,6 +81,8 @@ export function newTally(): FragmentTally {
     shares: 0,
     sharesElsewhere: 0,
     warnings: new Set(),
+    selectors: new Map(),
+    counts: [],
   };
 }
 
@@ -59,13 +92,15 @@ export interface FragmentContext {
   readonly reader: ChunkReader;
   readonly symbols: (s: Selection) => SymbolReader;
   readonly budget: Budget;
+  readonly steps: boolean;
+  readonly cost: CostLimits;
   readonly pause: () => Promise<void>;
   /** Other workers, as they are at this moment. */
   readonly peers: () => readonly Peer[];
 }
 
 export function createFragmentIO(context: FragmentContext, tally: FragmentTally): QueryIO {
-  const { clock, querier, budget, pause } = context;
+  const { clock, querier, budget, pause, cost } = context;
   const selections = new Map<string, Promise<Selection>>();
   /** Fragments of one selector and range share the selection. */
   const select = (f: Fragment): Promise<Selection> => {
@@ -74,24 +109,47 @@ export function createFragmentIO(context: FragmentContext, tally: FragmentTally)
     let found = selections.get(key);
     if (found === undefined) {
       const hints = { func: f.func, step_ms: f.grid.step_ms, range_ms: f.range_ms };
-      selections.set(key, (found = querier.select(mint, maxt, f.matchers, hints)));
+      selections.set(key, (found = selectWithin(querier, budget, mint, maxt, f.matchers, hints)));
     }
     return found;
+  };
+  const run = async (f: Fragment): Promise<FragmentPartial> => {
+    const begin = clock.monotonic();
+    const s = await select(f);
+    tally.select_ms += clock.monotonic() - begin;
+    tally.seriesTouched += s.count;
+    tally.selectors.set(selectorText(f.matchers), s.count);
+    if (cost.maxSeries > 0 && tally.seriesTouched > cost.maxSeries)
+      throw new RequestError('cost_limit', 'query would load too many series into memory in query execution');
+    for (const warning of s.warnings) tally.warnings.add(warning);
+    const partial = await runShared(f, s, context, tally);
+    tally.samplesRead += partial.samplesRead;
+    return partial;
   };
   return {
     budget,
     pause,
-    async run(f) {
-      const begin = clock.monotonic();
-      const s = await select(f);
-      tally.select_ms += clock.monotonic() - begin;
-      tally.seriesTouched += s.count;
-      for (const warning of s.warnings) tally.warnings.add(warning);
-      const partial = await runShared(f, s, context, tally);
-      tally.samplesRead += partial.samplesRead;
-      return partial;
-    },
+    run: (f) =>
+      run(f).catch((error: unknown) => {
+        if (!(error instanceof QueryError) || error.kind !== 'memory') throw error;
+        const series = tally.selectors.get(selectorText(f.matchers));
+        throw overMemory(error, [[selectorText(f.matchers), series]], f.place);
+      }),
   };
+}
+
+/** The same refusal with the selectors that it is about and, where they are known, their numbers of series. */
+export function overMemory(
+  error: QueryError,
+  selectors: readonly (readonly [text: string, series: number | undefined])[],
+  place: string,
+): RequestError {
+  const named = selectors.map(([text, n]) => (n === undefined ? text : `${text} (${n} series)`)).join(', ');
+  const at = place === '' ? '' : ` at ${place}`;
+  return new RequestError(
+    'execution',
+    `${error.message}${named === '' ? '' : `; it asks for ${named}${at}`}`,
+  );
 }
 
 async function runShared(
@@ -101,19 +159,23 @@ async function runShared(
   tally: FragmentTally,
 ): Promise<FragmentPartial> {
   const { budget, pause } = context;
-  const reader = timedReader(context, tally);
   const symbols = context.symbols(s);
   const peers = context.peers();
   const bounds = shareOut(f, s, 1 + peers.length);
   tally.shares += bounds.length - 1;
+  const counting: Counting = { steps: context.steps, maxSamplesRead: context.cost.maxSamplesRead };
+  const counts = newCounts(f, counting);
+  if (counts !== null && context.steps) tally.counts.push({ fragment: f, counts });
+  const reader = counted(timedReader(context, tally), f, counts, budget, counting);
   const runHere = (k: number): Promise<FragmentPartial> =>
     runFragment(f, s, reader, budget, { from: bounds[k]!, to: bounds[k + 1]!, pause, symbols });
   if (bounds.length === 2) return runHere(0);
   const runThere = async (peer: Peer, k: number): Promise<FragmentPartial> => {
     try {
-      const run = await peer.run(f, s, bounds[k]!, bounds[k + 1]!, budget);
+      const run = await peer.run(f, s, bounds[k]!, bounds[k + 1]!, budget, counting);
       tally.copiedBytes += run.copiedBytes;
       tally.sharesElsewhere++;
+      if (counts !== null && run.counts !== null) addStepCounts(counts, run.counts);
       return run.partial;
     } catch (error) {
       // A peer that has ended: its share is ours. Anything else is the query's own error.
@@ -139,4 +201,20 @@ function timedReader({ reader, clock }: FragmentContext, tally: FragmentTally): 
       tally.decode_ms += clock.monotonic() - begin;
     },
   };
+}
+
+/** Room for the counts of a fragment; null: nothing is counted. */
+export function newCounts(f: Fragment, { steps, maxSamplesRead }: Counting): StepCounts | null {
+  return steps || maxSamplesRead > 0 ? newStepCounts(f) : null;
+}
+
+/** The reader that fills them. */
+export function counted(
+  reader: ChunkReader,
+  f: Fragment,
+  counts: StepCounts | null,
+  budget: Budget,
+  { maxSamplesRead }: Counting,
+): ChunkReader {
+  return counts === null ? reader : countingReader(reader, f, counts, budget, maxSamplesRead);
 }

@@ -11,16 +11,26 @@ import {
   type Selection,
   type SymbolReader,
 } from '@munjigi/model';
-import { parse, parseSelector, printParseError, walk, type Expr } from '@munjigi/promql';
+import {
+  parse,
+  parseSelector,
+  printParseError,
+  QueryError,
+  takeBytes,
+  walk,
+  type Budget,
+  type Expr,
+} from '@munjigi/promql';
 import {
   NO_COST,
   RequestError,
-  successBody,
   TRUNCATED,
   type QueryReply,
   type QueryRequest,
   type SeriesChoice,
 } from './request.ts';
+import { selectWithin, selectorText } from './select-room.ts';
+import { envelope, streamed } from './streamed.ts';
 
 type LabelRequest = Extract<
   QueryRequest,
@@ -32,39 +42,70 @@ export interface LabelTools {
   readonly querier: (copied: (bytes: number) => void) => Querier;
   readonly symbols: (s: Selection) => SymbolReader;
   readonly pause: () => Promise<void>;
+  readonly budget: Budget;
 }
 
 /** Series whose labels are read or written between two pauses: some ms. */
 const SERIES_PER_PIECE = 5000;
 
-/** Throws RequestError for a wrong selector. */
-export async function answerLabels(request: LabelRequest, tools: LabelTools): Promise<QueryReply> {
+/** Texts of a list that are written between two pauses. */
+const TEXTS_PER_PIECE = 20_000;
+
+/** An answer that is known, in parts of its JSON as they are asked for. */
+interface Data {
+  readonly warnings: readonly string[];
+  readonly parts: AsyncIterable<string>;
+}
+
+/** Throws RequestError for a wrong selector. `done`: the answer is complete. */
+export async function answerLabels(
+  request: LabelRequest,
+  tools: LabelTools,
+  done: () => void,
+): Promise<QueryReply> {
   let copiedBytes = 0;
   const querier = tools.querier((bytes) => (copiedBytes += bytes));
+  let data: Data;
   try {
-    const body = await bodyFor(request, querier, tools);
-    return { status: 200, body, error: null, cost: { ...NO_COST, copiedBytes } };
+    data = await dataFor(request, querier, tools);
   } finally {
     querier.close();
   }
+  const pieces = envelope(data.parts, () => data.warnings);
+  return streamed(pieces, { status: 200, error: null, cost: { ...NO_COST, copiedBytes } }, done);
 }
 
-function bodyFor(
-  request: LabelRequest,
-  querier: Querier,
-  tools: LabelTools,
-): Promise<Uint8Array<ArrayBuffer>> {
+function dataFor(request: LabelRequest, querier: Querier, tools: LabelTools): Promise<Data> {
   switch (request.kind) {
     case 'series':
       return series(request, querier, tools);
     case 'labels':
     case 'values':
-      return names(request, querier);
+      return names(request, querier, tools);
     case 'metadata':
       return metadata(request, querier);
     case 'exemplars':
       return exemplars(request, querier);
   }
+}
+
+/** A list as JSON, `each` of its elements at a time. */
+async function* listParts<T>(
+  list: readonly T[],
+  each: number,
+  json: (some: readonly T[]) => string,
+  pause: () => Promise<void>,
+): AsyncGenerator<string> {
+  yield '[';
+  for (let from = 0; from < list.length; from += each) {
+    if (from > 0) await pause();
+    yield `${from > 0 ? ',' : ''}${json(list.slice(from, from + each)).slice(1, -1)}`;
+  }
+  yield ']';
+}
+
+async function* onePart(json: string): AsyncGenerator<string> {
+  yield json;
 }
 
 /** How the parser refuses a selector that everything matches; the API has its own words for it. */
@@ -83,20 +124,21 @@ export function readSelectors(match: readonly string[]): Matcher[][] {
   });
 }
 
-async function series(
-  request: SeriesChoice,
-  querier: Querier,
-  tools: LabelTools,
-): Promise<Uint8Array<ArrayBuffer>> {
+async function series(request: SeriesChoice, querier: Querier, tools: LabelTools): Promise<Data> {
   const { mint, maxt, limit } = request;
   const warnings: string[] = [];
   let all: Labels[] = [];
   for (const matchers of readSelectors(request.match)) {
     // One more than asked for tells whether there are more.
     const hints = { func: 'series', labelsOnly: true, ...(limit > 0 ? { limit: limit + 1 } : {}) };
-    const selection = await querier.select(mint, maxt, matchers, hints);
-    warnings.push(...selection.warnings);
-    await labelsOf(selection, tools, all);
+    try {
+      const selection = await selectWithin(querier, tools.budget, mint, maxt, matchers, hints);
+      warnings.push(...selection.warnings);
+      await labelsOf(selection, tools, all);
+    } catch (error) {
+      if (!(error instanceof QueryError) || error.kind !== 'memory') throw error;
+      throw new RequestError('execution', `${error.message}; it asks for ${selectorText(matchers)}`);
+    }
   }
   if (request.match.length > 1)
     all = all.sort(compareLabels).filter((labels, i) => i === 0 || compareLabels(all[i - 1]!, labels) !== 0);
@@ -104,48 +146,67 @@ async function series(
     all.length = limit;
     warnings.push(TRUNCATED);
   }
-  const pieces: string[] = [];
-  for (let from = 0; from < all.length; from += SERIES_PER_PIECE) {
-    if (from > 0) await tools.pause();
-    pieces.push(JSON.stringify(all.slice(from, from + SERIES_PER_PIECE).map(labelsToObject)).slice(1, -1));
-  }
-  return successBody(`[${pieces.join(',')}]`, warnings, []);
+  const json = (some: readonly Labels[]): string => JSON.stringify(some.map(labelsToObject));
+  return { warnings, parts: listParts(all, SERIES_PER_PIECE, json, tools.pause) };
+}
+
+/** A list of labels of `words` names and values; the texts are kept once for all. */
+function labelsBytes(words: number): number {
+  return 48 + 8 * words;
 }
 
 /** Labels of all series of a selection, added to `into`. */
-async function labelsOf(s: Selection, { symbols, pause }: LabelTools, into: Labels[]): Promise<void> {
+async function labelsOf(s: Selection, { symbols, pause, budget }: LabelTools, into: Labels[]): Promise<void> {
   const reader = symbols(s);
-  for (let i = 0; i < s.count; i++) {
-    if (i > 0 && i % SERIES_PER_PIECE === 0) await pause();
-    const flat: string[] = [];
-    for (let k = s.labelFirst[i]!; k < s.labelFirst[i + 1]!; k++) flat.push(reader.text(s.labelSymbols[k]!));
-    into.push(labelsFromSorted(flat));
+  for (let from = 0; from < s.count; from += SERIES_PER_PIECE) {
+    if (from > 0) await pause();
+    const to = Math.min(s.count, from + SERIES_PER_PIECE);
+    takeBytes(budget, (to - from) * labelsBytes((s.labelFirst[to]! - s.labelFirst[from]!) / (to - from)));
+    for (let i = from; i < to; i++) {
+      const flat: string[] = [];
+      for (let k = s.labelFirst[i]!; k < s.labelFirst[i + 1]!; k++)
+        flat.push(reader.text(s.labelSymbols[k]!));
+      into.push(labelsFromSorted(flat));
+    }
   }
 }
+
+/** A name or a value of a label on its way through the threads, about. */
+const TEXT_BYTES = 128;
 
 async function names(
   request: SeriesChoice & ({ kind: 'labels' } | { kind: 'values'; label: string }),
   querier: Querier,
-): Promise<Uint8Array<ArrayBuffer>> {
+  { budget, pause }: LabelTools,
+): Promise<Data> {
   const { mint, maxt, limit } = request;
   const matchers = readSelectors(request.match);
-  const q = { mint, maxt, matchers, limit: limit > 0 ? limit + 1 : 0 };
+  const most = mostTexts(budget);
+  const asked = limit > 0 ? Math.min(limit, most) + 1 : most === Infinity ? 0 : most + 1;
+  const q = { mint, maxt, matchers, limit: asked };
   let found: string[];
   let warnings: string[];
   if (request.kind === 'labels') ({ names: found, warnings } = await querier.labelNames(q));
   else ({ values: found, warnings } = await querier.labelValues(request.label, q));
+  takeBytes(budget, found.length * TEXT_BYTES);
   found = found.toSorted(compareText);
   if (limit > 0 && found.length > limit) {
     found.length = limit;
     warnings = [...warnings, TRUNCATED];
   }
-  return successBody(JSON.stringify(found), warnings, []);
+  return { warnings, parts: listParts(found, TEXTS_PER_PIECE, (some) => JSON.stringify(some), pause) };
+}
+
+/** So many texts fit into the memory of one query: one more is refused when it comes. */
+function mostTexts({ limits }: Budget): number {
+  const limit = Math.min(limits.maxBytes || Infinity, limits.maxTotalBytes || Infinity);
+  return Math.floor(limit / TEXT_BYTES);
 }
 
 async function metadata(
   request: Extract<QueryRequest, { kind: 'metadata' }>,
   querier: Querier,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<Data> {
   const entries = await querier.metadata(request.metric === '' ? undefined : request.metric);
   const byMetric = new Map<string, { type: string; help: string; unit: string }[]>();
   for (const { metric, type, help, unit } of entries) {
@@ -159,18 +220,18 @@ async function metadata(
     list.push({ type, help, unit });
   }
   const sorted = [...byMetric].sort(([a], [b]) => compareText(a, b));
-  return successBody(JSON.stringify(Object.fromEntries(sorted)), [], []);
+  return { warnings: [], parts: onePart(JSON.stringify(Object.fromEntries(sorted))) };
 }
 
 async function exemplars(
   request: Extract<QueryRequest, { kind: 'exemplars' }>,
   querier: Querier,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<Data> {
   const selectors: Matcher[][] = [];
   walk(parseQuery(request.query), (e) => {
     if (e.kind === 'vector') selectors.push([...e.matchers]);
   });
-  if (selectors.length === 0) return successBody('[]', [], []);
+  if (selectors.length === 0) return { warnings: [], parts: onePart('[]') };
   const found = await querier.exemplars(request.mint, request.maxt, selectors);
   const data = found.map(({ labels, exemplars }) => ({
     seriesLabels: labelsToObject(labels),
@@ -180,7 +241,7 @@ async function exemplars(
       timestamp: e.t_ms / 1000,
     })),
   }));
-  return successBody(JSON.stringify(data), [], []);
+  return { warnings: [], parts: onePart(JSON.stringify(data)) };
 }
 
 /** Throws RequestError with the first error, as Prometheus words it. */

@@ -3,16 +3,18 @@ import type { Clock } from '@munjigi/env';
 import type { ChunkReader, Queryable } from '@munjigi/model';
 import { newBudget, type Limits } from '@munjigi/promql';
 import { answer } from './evaluate.ts';
-import type { QueryReply, QueryRequest } from './request.ts';
+import type { CostLimits } from './fragment-io.ts';
+import { wholeReply, type QueryReply, type QueryRequest } from './request.ts';
 import { createSymbolCache } from './symbol-cache.ts';
 import { createTurns } from './turns.ts';
 
 export interface LocalOptions {
   readonly lookback_ms?: number;
   readonly limits?: Limits;
+  readonly cost?: CostLimits;
 }
 
-/** As a pool's `query`, with the store and its reader at hand. */
+/** As a pool's `query`, whole, with the store and its reader at hand. */
 export function queryLocal(
   clock: Clock,
   storage: Queryable,
@@ -20,7 +22,15 @@ export function queryLocal(
   request: QueryRequest,
   options: LocalOptions = {},
 ): Promise<QueryReply> {
-  return answer(request, newBudget(options.limits), 0, {
+  const budget = newBudget(options.limits);
+  const terms = {
+    budget,
+    queued_ms: 0,
+    cost: options.cost ?? { maxSeries: 0, maxSamplesRead: 0 },
+    subqueryStep_ms: 60_000,
+    counted: false,
+  };
+  const reply = answer(request, terms, {
     clock,
     turns: createTurns(clock),
     reader,
@@ -28,6 +38,8 @@ export function queryLocal(
     querier: () => storage.querier(),
     peers: () => [],
     lookback_ms: options.lookback_ms ?? 300_000,
-    subqueryStep_ms: 60_000,
+    delayedNameRemoval: false,
+    startTimestamps: false,
   });
+  return reply.then(wholeReply);
 }

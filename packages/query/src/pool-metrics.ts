@@ -6,13 +6,28 @@ export interface PoolMetrics {
   finished(cost: QueryCost, queued_ms: number): void;
   rejected(why: 'queue_full' | 'timeout' | 'canceled' | 'worker_died'): void;
   workerRestarted(): void;
+  /** A limit of query-cost was reached: its error's message, or 'duration'. */
+  overCost(what: string): void;
+  /** Bytes copied for the rest of an answer. */
+  copied(bytes: number): void;
+  logging(on: boolean): void;
+  logFailed(): void;
   families(): MetricFamily[];
 }
 
 /** Where a query's time goes: Prometheus' slices. */
 type Slice = 'inner_eval' | 'prepare_time' | 'queue_time' | 'result_sort';
 
-export function createPoolMetrics(limits: { maxConcurrency: number }, active: () => number): PoolMetrics {
+/** What is read when the metrics are. */
+interface PoolState {
+  readonly active: () => number;
+  readonly heldBytes: () => number;
+}
+
+export function createPoolMetrics(
+  limits: { readonly maxConcurrency: number; readonly maxTotalBytes: number; readonly queryCost: boolean },
+  state: PoolState,
+): PoolMetrics {
   const registry = new Registry();
   const queries = registry
     .gauge('prometheus_engine_queries', 'The current number of queries being executed or waiting.')
@@ -21,7 +36,24 @@ export function createPoolMetrics(limits: { maxConcurrency: number }, active: ()
     .gauge('prometheus_engine_queries_concurrent_max', 'The max number of concurrent queries.')
     .with()
     .set(limits.maxConcurrency);
-  registry.gauge('prometheus_engine_query_log_enabled', 'State of the query log.').with().set(0);
+  const logEnabled = registry.gauge('prometheus_engine_query_log_enabled', 'State of the query log.').with();
+  logEnabled.set(0);
+  const logFailures = registry
+    .counter('prometheus_engine_query_log_failures_total', 'The number of query log failures.')
+    .with();
+  const held = registry
+    .gauge('munjigi_query_memory_bytes', 'What all queries and answers on their way hold.')
+    .with();
+  registry
+    .gauge('munjigi_query_memory_limit_bytes', 'What all queries may hold together; 0: no limit.')
+    .with()
+    .set(limits.maxTotalBytes);
+  const overCost = limits.queryCost
+    ? registry.counter(
+        'prometheus_engine_query_rejected_total',
+        'Queries that were over a limit of their cost, by the limit.',
+      )
+    : null;
   const samples = registry
     .counter('prometheus_engine_query_samples_total', 'The total number of samples loaded by all queries.')
     .with();
@@ -71,11 +103,29 @@ export function createPoolMetrics(limits: { maxConcurrency: number }, active: ()
     rejected(why) {
       reasons[why].add();
     },
+    overCost(what) {
+      const reason = /duration/.test(what)
+        ? 'max_duration'
+        : /series/.test(what)
+          ? 'max_series'
+          : 'max_samples_read';
+      overCost?.with({ reason }).add();
+    },
+    copied(bytes) {
+      copied.add(bytes);
+    },
+    logging(on) {
+      logEnabled.set(on ? 1 : 0);
+    },
+    logFailed() {
+      logFailures.add();
+    },
     workerRestarted() {
       restarts.add();
     },
     families() {
-      queries.set(active());
+      queries.set(state.active());
+      held.set(state.heldBytes());
       return [...registry.families(), durations(slices)];
     },
   };

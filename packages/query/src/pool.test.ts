@@ -1,11 +1,26 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { BUDGET } from '@munjigi/promql';
 import { afterEach, expect, test } from 'vitest';
-import { createQueryPool, QUERY_POOL_DEFAULTS, type QueryPool, type QueryPoolOptions } from './pool.ts';
-import type { QueryReply, QueryRequest } from './request.ts';
+import {
+  createQueryPool,
+  POOL_SETTINGS,
+  QUERY_POOL_DEFAULTS,
+  type QueryPool,
+  type QueryPoolOptions,
+} from './pool.ts';
+import { errorReply, type QueryReply, type QueryRequest, type ReplyRest } from './request.ts';
 import { fakeCrew, okReply, type FakeCrew } from './testing/fake-crew.ts';
 
 const UP: QueryRequest = { kind: 'instant', query: 'up', time_ms: 0, limit: 0, stats: '' };
 const pools: QueryPool[] = [];
+const folders: string[] = [];
+
+function tempFiles(): string {
+  const folder = mkdtempSync(`${tmpdir()}/pool-`);
+  folders.push(folder);
+  return folder;
+}
 
 function start(options: Partial<QueryPoolOptions> = {}): { pool: QueryPool; crew: FakeCrew } {
   const crew = fakeCrew();
@@ -20,6 +35,7 @@ function start(options: Partial<QueryPoolOptions> = {}): { pool: QueryPool; crew
 
 afterEach(async () => {
   for (const pool of pools.splice(0)) await pool.close();
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
 function errorOf({ status, body, error }: QueryReply): unknown[] {
@@ -112,7 +128,7 @@ test.for<readonly [name: string, running: boolean, error: string]>([
   const reply = pool.query(UP, gone.signal);
   await crew.settle();
   gone.abort();
-  expect(errorOf(await reply)).toEqual([503, 'canceled', error]);
+  expect(errorOf(await reply)).toEqual([499, 'canceled', error]);
   await crew.settle();
   const { calls, cancelled } = crew.workers[0]!;
   expect([calls.length, cancelled.length]).toEqual([1, running ? 1 : 0]);
@@ -212,6 +228,8 @@ test('what a query took is counted', async () => {
     copiedBytes: 11,
     shares: 3,
     sharesElsewhere: 2,
+    peakSamples: 9,
+    steps: null,
   };
   crew.workers[0]!.calls[0]!.answer({ ...okReply('x'), cost });
   await reply;
@@ -222,4 +240,177 @@ test('what a query took is counted', async () => {
     metric(pool, 'munjigi_query_shares_total', 'other'),
     metric(pool, 'prometheus_engine_query_duration_seconds', 'inner_eval'),
   ]).toEqual([7, 11, 1, 2, 1.5]);
+});
+
+const COST = { ceilings: { maxSeries: 10, maxSamplesRead: 0, maxDuration_ms: 45_000 } };
+
+test.for<readonly [name: string, own: object, error: string]>([
+  ['series', { maxSeries: 11 }, 'requested max_series of 11 exceeds the server limit of 10'],
+  [
+    'duration',
+    { maxDuration_ms: 180_000 },
+    'requested max_query_duration of 3m0s exceeds the server limit of 45s',
+  ],
+])('a request may not raise its limit of %s', async ([, own, error]) => {
+  const { pool } = start({ queryCost: true });
+  pool.configure({ ...POOL_SETTINGS, ...COST });
+  expect(errorOf(await pool.query({ ...UP, ...own }))).toEqual([400, 'bad_data', error]);
+});
+
+test('limits of cost reach the worker, and replace the timeout', async () => {
+  const { pool, crew } = start({ queryCost: true, workers: 1, timeout_ms: 1000 });
+  pool.configure({ ...POOL_SETTINGS, ...COST, subqueryStep_ms: 7000 });
+  const replies = [pool.query(UP), pool.query({ ...UP, maxSeries: 3, maxSamplesRead: 5 })];
+  await crew.settle();
+  const { calls } = crew.workers[0]!;
+  expect(
+    calls.map(({ call }) => [call.cost.maxSeries, call.cost.maxSamplesRead, call.subqueryStep_ms]),
+  ).toEqual([
+    [10, 0, 7000],
+    [3, 5, 7000],
+  ]);
+  calls[1]!.answer(
+    errorReply({
+      errorType: 'cost_limit',
+      message: 'query would load too many series into memory in query execution',
+    }),
+  );
+  await crew.advance(44_999);
+  expect(metric(pool, 'prometheus_engine_query_rejected_total', 'max_series')).toBe(1);
+  await crew.advance(1);
+  expect((await replies[0]!).error?.errorType).toBe('timeout');
+  expect(metric(pool, 'prometheus_engine_query_rejected_total', 'max_duration')).toBe(1);
+});
+
+test('without query-cost its limits count for nothing', async () => {
+  const { pool, crew } = start({ workers: 1 });
+  pool.configure({ ...POOL_SETTINGS, ...COST });
+  void pool.query({ ...UP, maxSeries: 11 });
+  await crew.settle();
+  expect(crew.workers[0]!.calls[0]!.call.cost.maxSeries).toBe(0);
+});
+
+test('slow queries are told in the log, and every one in the query log', async () => {
+  const files = tempFiles();
+  const { pool, crew } = start({ workers: 1, slow_ms: 1000 });
+  const path = `${files}/query.log`;
+  pool.configure({ ...POOL_SETTINGS, queryLogPath: path });
+  const origin = { clientIP: '10.0.0.1', method: 'GET', path: '/api/v1/query_range' };
+  const asked = [
+    pool.query({
+      kind: 'range',
+      query: 'up',
+      start_ms: 0,
+      end_ms: 60_500,
+      step_ms: 15_000,
+      limit: 0,
+      stats: '',
+      origin,
+    }),
+    pool.query({ ...UP, query: 'sum(' }),
+    pool.query({ kind: 'format', query: 'up' }),
+  ];
+  await crew.settle();
+  const { calls } = crew.workers[0]!;
+  expect(calls.map(({ call }) => call.counted)).toEqual([true, true, false]);
+  calls[1]!.answer(errorReply({ errorType: 'bad_data', message: 'parse error' }));
+  await crew.settle();
+  await crew.advance(1500);
+  for (const call of Array.from(calls)) call.answer();
+  await Promise.all(asked);
+  const lines = readFileSync(path, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object);
+  expect(lines).toMatchObject([
+    { level: 'INFO', msg: 'promql query logged', params: { query: 'sum(', step: 0 }, error: 'parse error' },
+    {
+      time: '1970-01-01T00:00:01.500Z',
+      params: { end: '1970-01-01T00:01:00.500Z', query: 'up', start: '1970-01-01T00:00:00.000Z', step: 15 },
+      stats: { timings: { execQueueTime: 0 }, samples: { totalQueryableSamples: 0, peakSamples: 0 } },
+      httpRequest: origin,
+    },
+  ]);
+  expect(Object.keys(lines[1]!)).toEqual([
+    'time',
+    'level',
+    'source',
+    'msg',
+    'params',
+    'stats',
+    'httpRequest',
+  ]);
+  const slow = crew.log.filter((line) => line.includes('slow query'));
+  expect(slow.length).toBe(1);
+  expect(slow[0]).toContain('total_ms=1500');
+  expect(metric(pool, 'prometheus_engine_query_log_enabled')).toBe(1);
+  pool.configure(POOL_SETTINGS);
+  expect(metric(pool, 'prometheus_engine_query_log_enabled')).toBe(0);
+});
+
+test('a query log that cannot be opened leaves the last one', () => {
+  const { pool, crew } = start({ workers: 1 });
+  pool.configure({ ...POOL_SETTINGS, queryLogPath: `${tempFiles()}/query.log` });
+  pool.configure({ ...POOL_SETTINGS, queryLogPath: '/proc/nothing/query.log' });
+  expect(metric(pool, 'prometheus_engine_query_log_enabled')).toBe(1);
+  expect(crew.log.filter((line) => line.includes('cannot be opened')).length).toBe(1);
+});
+
+/** A rest of so many pieces that tells whether it was dropped. */
+function restOf(count: number): ReplyRest & { dropped: boolean } {
+  let left = count;
+  return {
+    dropped: false,
+    copiedBytes: 5,
+    next: () => Promise.resolve(left-- > 0 ? Uint8Array.of(left) : null),
+    drop() {
+      this.dropped = true;
+    },
+  };
+}
+
+async function withRest(
+  rest: ReplyRest,
+): Promise<{ pool: QueryPool; crew: FakeCrew; reply: QueryReply; gone: AbortController }> {
+  const { pool, crew } = start({ workers: 1, maxConcurrency: 1 });
+  const gone = new AbortController();
+  const asked = pool.query(UP, gone.signal);
+  await crew.settle();
+  crew.workers[0]!.calls[0]!.answer({ ...okReply('x'), rest });
+  return { pool, crew, reply: await asked, gone };
+}
+
+test('an answer in pieces frees its place with its first piece, and is counted with its last', async () => {
+  const { pool, crew, reply } = await withRest(restOf(2));
+  void pool.query(UP);
+  await crew.settle();
+  expect(crew.workers[0]!.calls.length).toBe(1);
+  expect([await reply.rest!.next(), await reply.rest!.next(), await reply.rest!.next()]).toEqual([
+    Uint8Array.of(1),
+    Uint8Array.of(0),
+    null,
+  ]);
+  expect(metric(pool, 'munjigi_query_copied_bytes_total')).toBe(5);
+});
+
+test.for<readonly [name: string, end: (w: Awaited<ReturnType<typeof withRest>>) => Promise<unknown> | void]>([
+  ['its client goes away', ({ gone }) => gone.abort()],
+  ['its client stalls for a minute', ({ crew }) => crew.advance(60_000)],
+  ['nobody wants it', ({ reply }) => reply.rest!.drop()],
+  ['the pool is closed', ({ pool }) => pool.close()],
+])('the rest of an answer ends when %s', async ([, end]) => {
+  const rest = restOf(2);
+  const started = await withRest(rest);
+  await started.reply.rest!.next();
+  await started.crew.advance(59_999);
+  expect(rest.dropped).toBe(false);
+  await end(started);
+  await started.crew.settle();
+  await expect(started.reply.rest!.next()).rejects.toThrow('dropped');
+});
+
+test('the rest of an answer is lost with its worker', async () => {
+  const { crew, reply } = await withRest(restOf(2));
+  crew.workers[0]!.die('out of memory');
+  await expect(reply.rest!.next()).rejects.toThrow('out of memory');
 });

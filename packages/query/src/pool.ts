@@ -4,9 +4,11 @@ import type { Env, Port, Timer } from '@munjigi/env';
 import type { MetricFamily } from '@munjigi/model';
 import { BUDGET } from '@munjigi/promql';
 import { NO_ACTIVE_LOG, openActiveLog } from './active-log.ts';
+import { costOf, NO_CEILINGS, type CostCeilings } from './cost-limits.ts';
 import { startCrew, type CrewRun } from './crew.ts';
 import { createPoolMetrics } from './pool-metrics.ts';
-import { errorReply, type QueryReply, type QueryRequest } from './request.ts';
+import { isEvaluation, logSlow, openQueryLog, type QueryLog } from './query-log.ts';
+import { errorReply, RequestError, type QueryReply, type QueryRequest, type ReplyRest } from './request.ts';
 
 export interface QueryPoolOptions {
   /** Threads. */
@@ -19,12 +21,18 @@ export interface QueryPoolOptions {
   readonly timeout_ms: number;
   /** Samples that one query may hold (query.max-samples). */
   readonly maxSamples: number;
-  /** Bytes of columns that one query may hold. */
+  /** Bytes that one query may hold. */
   readonly maxBytes: number;
+  /** Bytes that all queries may hold together; 0: no limit. */
+  readonly maxTotalBytes: number;
   /** query.lookback-delta. */
   readonly lookback_ms: number;
-  /** Step of subqueries that name none (global.evaluation_interval). */
-  readonly subqueryStep_ms: number;
+  /** Queries that take longer are told in the log; 0: none. */
+  readonly slow_ms: number;
+  /** Prometheus' features of these names: limits of cost, names dropped at the end, start timestamps. */
+  readonly queryCost: boolean;
+  readonly delayedNameRemoval: boolean;
+  readonly startTimestamps: boolean;
   /** Where Prometheus' `queries.active` is kept; absent: nowhere. */
   readonly activeQueryLogPath?: string;
 }
@@ -36,17 +44,42 @@ export const QUERY_POOL_DEFAULTS: QueryPoolOptions = {
   timeout_ms: 120_000,
   maxSamples: 50_000_000,
   maxBytes: 2_000_000_000,
+  maxTotalBytes: 4_000_000_000,
   lookback_ms: 300_000,
-  subqueryStep_ms: 60_000,
+  slow_ms: 0,
+  queryCost: false,
+  delayedNameRemoval: false,
+  startTimestamps: false,
 };
 
 export interface QueryPool {
   /** Never rejects: what goes wrong is a reply with its status. `signal` aborted: the client is gone. */
   query(request: QueryRequest, signal?: AbortSignal): Promise<QueryReply>;
+  /** What `prometheus.yml` says, from now on. A log that cannot be opened is told in the log and the last one stays. */
+  configure(settings: PoolSettings): void;
   families(): MetricFamily[];
   /** Ends the workers; queries that run or wait get an error. */
   close(): Promise<void>;
 }
+
+/** Settings that change while the pool runs. */
+export interface PoolSettings {
+  readonly ceilings: CostCeilings;
+  /** global.evaluation_interval: step of subqueries that name none. */
+  readonly subqueryStep_ms: number;
+  /** global.query_log_file; '': none. */
+  readonly queryLogPath: string;
+}
+
+/** What holds until `configure` says something else. */
+export const POOL_SETTINGS: PoolSettings = {
+  ceilings: NO_CEILINGS,
+  subqueryStep_ms: 60_000,
+  queryLogPath: '',
+};
+
+/** Who asks for no further piece of an answer within this time loses it: its columns are memory. */
+const REST_STALLED_MS = 60_000;
 
 /** A worker that does not notice within this time that its query was cancelled hangs, and is replaced. */
 const CANCEL_GRACE_MS = 5000;
@@ -58,6 +91,9 @@ interface Entry {
   readonly request: QueryRequest;
   readonly state: Int32Array;
   readonly arrived_ms: number;
+  queued_ms: number;
+  cost: CostCeilings;
+  replied: boolean;
   phase: 'query queue' | 'expression evaluation';
   run: CrewRun | null;
   stop(why: Stopped): void;
@@ -72,12 +108,19 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
   const { clock, log } = env;
   const queue = new Set<Entry>();
   const running = new Set<Entry>();
-  const metrics = createPoolMetrics(options, () => running.size + queue.size);
+  const all = new Int32Array(new SharedArrayBuffer(4));
+  const metrics = createPoolMetrics(options, {
+    active: () => running.size + queue.size,
+    heldBytes: () => Atomics.load(all, 0) * 1024,
+  });
+  let { ceilings, subqueryStep_ms } = POOL_SETTINGS;
+  let queryLog: QueryLog | null = null;
+  const rests = new Set<ReplyRest>();
   const active =
     options.activeQueryLogPath === undefined
       ? NO_ACTIVE_LOG
       : openActiveLog(env, options.activeQueryLogPath, options.maxConcurrency);
-  const crew = startCrew(env, options, options.workers, connect, {
+  const crew = startCrew(env, options, all, options.workers, connect, {
     replaced: () => metrics.workerRestarted(),
     ready: () => next(),
   });
@@ -87,14 +130,18 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
   const run = async (entry: Entry): Promise<void> => {
     const { request, state } = entry;
     const queued_ms = clock.monotonic() - entry.arrived_ms;
+    entry.queued_ms = queued_ms;
     entry.phase = 'expression evaluation';
     running.add(entry);
     const leave = 'query' in request ? active.enter(request.query) : () => {};
     try {
-      entry.run = crew.run({ id: nextId++, request, state, queued_ms });
+      const { cost } = entry;
+      const counted = queryLog !== null && isEvaluation(request);
+      entry.run = crew.run({ id: nextId++, request, state, queued_ms, cost, subqueryStep_ms, counted });
       const answer = await entry.run.reply;
       metrics.finished(answer.cost, queued_ms);
       if (answer.error?.errorType === 'unavailable') metrics.rejected('worker_died');
+      if (answer.error?.errorType === 'cost_limit') metrics.overCost(answer.error.message);
       entry.reply(answer);
     } catch (error) {
       const { message, stack } = error as Error;
@@ -131,6 +178,58 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
     entry.reply(stoppedReply(why, entry.phase));
   };
 
+  /** Writes what there is to write about a query that has its reply. */
+  const tell = ({ request, arrived_ms, queued_ms }: Entry, reply: QueryReply): void => {
+    if (!isEvaluation(request)) return;
+    queryLog?.write(request, reply, queued_ms, clock.now());
+    const total_ms = clock.monotonic() - arrived_ms;
+    if (options.slow_ms > 0 && total_ms >= options.slow_ms) logSlow(log, request, reply, queued_ms, total_ms);
+  };
+
+  /** The rest of an answer for the client: dropped when the client goes away or stalls. */
+  const watched = (rest: ReplyRest, signal: AbortSignal | undefined): ReplyRest => {
+    let timer: Timer | null = null;
+    const end = (): void => {
+      timer?.cancel();
+      rests.delete(mine);
+      signal?.removeEventListener('abort', drop);
+    };
+    const drop = (): void => {
+      if (!rests.has(mine)) return;
+      end();
+      rest.drop();
+    };
+    const wait = (): void => {
+      timer = clock.after(REST_STALLED_MS, drop);
+    };
+    const mine: ReplyRest = {
+      async next() {
+        timer?.cancel();
+        if (!rests.has(mine)) throw new Error('the rest of this answer was dropped');
+        try {
+          const piece = await rest.next();
+          if (piece === null) {
+            metrics.copied(rest.copiedBytes);
+            end();
+          } else if (rests.has(mine)) wait();
+          return piece;
+        } catch (error) {
+          end();
+          throw error;
+        }
+      },
+      drop,
+      get copiedBytes() {
+        return rest.copiedBytes;
+      },
+    };
+    rests.add(mine);
+    if (signal?.aborted === true) drop();
+    signal?.addEventListener('abort', drop);
+    if (rests.has(mine)) wait();
+    return mine;
+  };
+
   return {
     query: (request, signal) =>
       new Promise((resolve) => {
@@ -140,13 +239,20 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
           request,
           state: new Int32Array(new SharedArrayBuffer(4 * BUDGET.cells)),
           arrived_ms: clock.monotonic(),
+          queued_ms: 0,
+          cost: NO_CEILINGS,
+          replied: false,
           phase: 'query queue',
           run: null,
           stop: (why) => stop(entry, why),
           reply: (reply) => {
+            const { rest } = reply;
+            if (entry.replied) return rest?.drop();
+            entry.replied = true;
             timer?.cancel();
             signal?.removeEventListener('abort', gone);
-            resolve(reply);
+            tell(entry, reply);
+            resolve(rest === undefined ? reply : { ...reply, rest: watched(rest, signal) });
           },
         };
         if (closed) return entry.stop('closed');
@@ -155,18 +261,47 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
           metrics.rejected('queue_full');
           return resolve(queueFull(options));
         }
+        let longest_ms = options.timeout_ms;
+        if (options.queryCost) {
+          try {
+            entry.cost = costOf(request, ceilings, options.timeout_ms);
+          } catch (error) {
+            if (!(error instanceof RequestError)) throw error;
+            return resolve(errorReply({ errorType: error.errorType, message: error.message }));
+          }
+          if (entry.cost.maxDuration_ms > 0) longest_ms = entry.cost.maxDuration_ms;
+        }
         signal?.addEventListener('abort', gone);
-        const wanted_ms = ('timeout_ms' in request ? request.timeout_ms : undefined) ?? options.timeout_ms;
-        timer = clock.after(Math.min(options.timeout_ms, wanted_ms), () => entry.stop('timeout'));
+        const wanted_ms = ('timeout_ms' in request ? request.timeout_ms : undefined) ?? Infinity;
+        timer = clock.after(Math.min(longest_ms, wanted_ms), () => {
+          if (entry.cost.maxDuration_ms > 0 && longest_ms <= wanted_ms) metrics.overCost('duration');
+          entry.stop('timeout');
+        });
         queue.add(entry);
         next();
       }),
+    configure({ queryLogPath, ...next }) {
+      ({ ceilings, subqueryStep_ms } = next);
+      if (queryLogPath === (queryLog?.path ?? '')) return;
+      try {
+        const opened =
+          queryLogPath === '' ? null : openQueryLog(env, queryLogPath, () => metrics.logFailed());
+        queryLog?.close();
+        queryLog = opened;
+      } catch (error) {
+        log.error('the query log cannot be opened', { path: queryLogPath, error: (error as Error).message });
+      }
+      metrics.logging(queryLog !== null);
+    },
     families: () => metrics.families(),
     async close() {
       closed = true;
       for (const entry of [...queue, ...running]) entry.stop('closed');
+      for (const rest of rests) rest.drop();
       await crew.close();
       active.close();
+      queryLog?.close();
+      queryLog = null;
     },
   };
 }

@@ -1,4 +1,6 @@
 // What may be asked of the pool and what it answers, as plain data that crosses threads. Answers are finished JSON in Prometheus' envelope.
+import type { Grid } from '@munjigi/promql';
+import type { StepCounts } from './sample-counts.ts';
 
 /** Common to everything that evaluates PromQL. Times in ms. */
 export interface Evaluation {
@@ -11,6 +13,20 @@ export interface Evaluation {
   readonly limit: number;
   /** '' none; 'true' timings and samples; 'all' also samples a step. */
   readonly stats: string;
+  /** Counter resets are told by start timestamps too; absent: the pool's. */
+  readonly startTimestamps?: boolean;
+  /** The query's own limits of its cost, at most the pool's; absent or 0: the pool's. Only where the pool has query-cost on. */
+  readonly maxSeries?: number;
+  readonly maxSamplesRead?: number;
+  readonly maxDuration_ms?: number;
+  /** Who asked, for the query log. */
+  readonly origin?: QueryOrigin;
+}
+
+export interface QueryOrigin {
+  readonly clientIP: string;
+  readonly method: string;
+  readonly path: string;
 }
 
 /** Selectors as text, any of which a series may match, and a time range in ms (both inclusive). */
@@ -51,8 +67,9 @@ export type QueryRequest =
 export const ERROR_STATUS = {
   bad_data: 400,
   execution: 422,
+  cost_limit: 422,
   timeout: 503,
-  canceled: 503,
+  canceled: 499,
   unavailable: 503,
   internal: 500,
   not_found: 404,
@@ -64,10 +81,20 @@ export interface QueryError {
   readonly message: string;
 }
 
+/** The pieces of an answer after its first, in order. They are made when they are asked for: who does not read must `drop`. */
+export interface ReplyRest {
+  /** Null: that was all. Rejects when the rest is lost, as the thread that made it has ended. One call at a time. */
+  next(): Promise<Uint8Array | null>;
+  drop(): void;
+  /** What was copied between threads for the pieces so far. */
+  readonly copiedBytes: number;
+}
+
 export interface QueryReply {
   readonly status: number;
-  /** The whole envelope as JSON; empty with status 204. */
+  /** The whole envelope as JSON (empty with status 204), or its first piece where there is a `rest`. */
   readonly body: Uint8Array<ArrayBuffer>;
+  readonly rest?: ReplyRest;
   readonly error: QueryError | null;
   readonly cost: QueryCost;
 }
@@ -86,6 +113,10 @@ export interface QueryCost {
   /** Shares that fragments were cut into, and how many of them other workers ran. */
   readonly shares: number;
   readonly sharesElsewhere: number;
+  /** Most samples and cells that were held at once. */
+  readonly peakSamples: number;
+  /** Samples at the query's steps, where they were counted; null: they were not, `samplesRead` is what was decoded. */
+  readonly steps: { readonly grid: Grid; readonly counts: StepCounts } | null;
 }
 
 export const NO_COST: QueryCost = {
@@ -98,7 +129,27 @@ export const NO_COST: QueryCost = {
   copiedBytes: 0,
   shares: 0,
   sharesElsewhere: 0,
+  peakSamples: 0,
+  steps: null,
 };
+
+/** The answer with all its pieces, for those who need it whole. */
+export async function wholeReply({ rest, ...reply }: QueryReply): Promise<QueryReply> {
+  if (rest === undefined) return reply;
+  const pieces: Uint8Array[] = [reply.body];
+  for (let piece = await rest.next(); piece !== null; piece = await rest.next()) pieces.push(piece);
+  return { ...reply, body: joined(pieces) };
+}
+
+export function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
 
 /** The warning of an answer that `limit` has cut. */
 export const TRUNCATED = 'results truncated due to limit';

@@ -1,5 +1,8 @@
 // The `stats` of an answer: Prometheus' fields, where the time went, and what crossing threads took.
+import type { Grid } from '@munjigi/promql';
+import type { FragmentTally } from './fragment-io.ts';
 import type { QueryCost } from './request.ts';
+import { addStepCounts, type StepCounts } from './sample-counts.ts';
 
 /** Times besides those of the cost: waiting for a turn, and writing the result. */
 export interface Took extends QueryCost {
@@ -7,9 +10,42 @@ export interface Took extends QueryCost {
   readonly encode_ms: number;
 }
 
-/** As plain data, times in seconds. `peakSamples`: samples and cells held when the evaluation ended. */
-export function queryStats(took: Took, peakSamples: number): object {
-  const { prepare_ms, evaluate_ms, select_ms, decode_ms, encode_ms, queued_ms } = took;
+export interface QueryStats {
+  readonly timings: object;
+  readonly samples: object;
+  readonly phases: object;
+  readonly threads: object;
+}
+
+/** What all fragments of a query counted, by the query's own steps. */
+export function stepSamples(grid: Grid, counted: FragmentTally['counts']): StepCounts {
+  const sum = { total: new Float64Array(grid.steps), read: new Float64Array(grid.steps) };
+  for (const { fragment, counts } of counted) {
+    const { steps } = fragment.grid;
+    if (steps === grid.steps) addStepCounts(sum, counts);
+    // One time for all steps: each consumes it, the first one reads it.
+    else if (steps === 1) {
+      for (let k = 0; k < grid.steps; k++) sum.total[k]! += counts.total[0]!;
+      sum.read[0]! += counts.read[0]!;
+    } else {
+      // Steps of a subquery fall to the first step of the query that can see them.
+      for (let i = 0; i < steps; i++) {
+        const t = fragment.grid.start_ms + i * fragment.grid.step_ms;
+        const k = Math.min(grid.steps - 1, Math.max(0, Math.ceil((t - grid.start_ms) / grid.step_ms)));
+        sum.total[k]! += counts.total[i]!;
+        sum.read[k]! += counts.read[i]!;
+      }
+    }
+  }
+  return sum;
+}
+
+/** As plain data, times in seconds. `perStep`: samples at each step too, where they were counted. */
+export function queryStats(took: Took, perStep: boolean): QueryStats {
+  const { prepare_ms, evaluate_ms, select_ms, decode_ms, encode_ms, queued_ms, steps } = took;
+  const samples = [took.samplesRead];
+  const { total, read } = steps?.counts ?? { total: samples, read: samples };
+  const grid = perStep ? (steps?.grid ?? null) : null;
   return {
     timings: {
       evalTotalTime: (prepare_ms + evaluate_ms) / 1000,
@@ -20,10 +56,12 @@ export function queryStats(took: Took, peakSamples: number): object {
       execTotalTime: (queued_ms + prepare_ms + evaluate_ms) / 1000,
     },
     samples: {
-      totalQueryableSamples: took.samplesRead,
-      peakSamples,
+      ...(grid === null ? {} : { totalQueryableSamplesPerStep: points(grid, total) }),
+      totalQueryableSamples: sumOf(total),
+      ...(grid === null ? {} : { samplesReadPerStep: points(grid, read) }),
+      samplesRead: sumOf(read),
       seriesTouched: took.seriesTouched,
-      samplesRead: took.samplesRead,
+      peakSamples: took.peakSamples,
     },
     phases: {
       select: select_ms / 1000,
@@ -37,4 +75,14 @@ export function queryStats(took: Took, peakSamples: number): object {
       sharesElsewhere: took.sharesElsewhere,
     },
   };
+}
+
+function points({ start_ms, step_ms }: Grid, values: Iterable<number>): [time_s: number, samples: number][] {
+  return Array.from(values, (value, k) => [(start_ms + k * step_ms) / 1000, value]);
+}
+
+function sumOf(values: Iterable<number>): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
 }

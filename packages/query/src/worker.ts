@@ -14,24 +14,37 @@ import {
 import { openChunkReader, withBlocks } from '@munjigi/tsdb';
 import type { QueryCall, WorkerStart } from './crew.ts';
 import { answer, type Evaluator } from './evaluate.ts';
-import type { Peer, PeerRun } from './fragment-io.ts';
-import { errorReply, type QueryReply } from './request.ts';
+import { counted, newCounts, type Counting, type Peer, type PeerRun } from './fragment-io.ts';
+import { errorReply, RequestError, type ErrorType, type QueryReply, type ReplyRest } from './request.ts';
 import { remoteQueryable, type RemoteQueryable } from './storage-port.ts';
 import { createSymbolCache } from './symbol-cache.ts';
 import { createTurns } from './turns.ts';
-import { copyRows, joined, writeRows } from './write-answer.ts';
+import { copyRows, writeRows } from './write-answer.ts';
 
 /** A share of another worker's query. */
 interface ShareCall {
   readonly fragment: Fragment;
   readonly selection: Selection;
   readonly budget: Budget;
+  readonly counting: Counting;
 }
 
 /** Why a share gave nothing. */
 interface ShareFailure {
-  readonly kind: QueryErrorKind;
   readonly message: string;
+  readonly kind?: QueryErrorKind;
+  readonly errorType?: ErrorType;
+}
+
+/** A query's answer as it crosses to main: a rest stays here and is asked for by the query's id. */
+export interface WorkerReply extends Omit<QueryReply, 'rest'> {
+  readonly more: boolean;
+}
+
+/** The next piece of a rest; null: there is none. */
+export interface WorkerPiece {
+  readonly piece: Uint8Array | null;
+  readonly copiedBytes: number;
 }
 
 /** Pages of blocks' indexes that a thread remembers. */
@@ -41,7 +54,7 @@ const BLOCK_CACHE_BYTES: number = 32 * 1024 * 1024;
 type Storage = Pick<RemoteQueryable, 'querier'>;
 
 /** What a worker thread runs. */
-export function run(env: Env, parent: Port, { settings, index: own, load }: WorkerStart): void {
+export function run(env: Env, parent: Port, { settings, index: own, load, all }: WorkerStart): void {
   const turns = createTurns(env.clock);
   const reader = openChunkReader(env.files, { kernel: true });
   const symbols = createSymbolCache();
@@ -61,9 +74,13 @@ export function run(env: Env, parent: Port, { settings, index: own, load }: Work
     // Busy ones would only pass the work back and forth.
     peers: () => [...peers].filter(([index]) => Atomics.load(load, index) === 0).map(([, peer]) => peer),
     lookback_ms: settings.lookback_ms,
-    subqueryStep_ms: settings.subqueryStep_ms,
+    delayedNameRemoval: settings.delayedNameRemoval,
+    startTimestamps: settings.startTimestamps,
   };
-  const limits = { maxSamples: settings.maxSamples, maxBytes: settings.maxBytes };
+  const { maxSamples, maxBytes, maxTotalBytes } = settings;
+  const limits = { maxSamples, maxBytes, maxTotalBytes };
+  /** What is left of answers, by the query's id. */
+  const rests = new Map<number, ReplyRest>();
 
   const runShare = async (call: ShareCall): Promise<PeerRun | ShareFailure> => {
     Atomics.add(load, own, 1);
@@ -72,23 +89,27 @@ export function run(env: Env, parent: Port, { settings, index: own, load }: Work
     } catch (error) {
       // Errors lose their class on a port; the query's own must stay what they are.
       if (error instanceof QueryError) return { kind: error.kind, message: error.message };
+      if (error instanceof RequestError) return { errorType: error.errorType, message: error.message };
       throw error;
     } finally {
       Atomics.sub(load, own, 1);
     }
   };
-  const partialOf = async ({ fragment, selection, budget }: ShareCall): Promise<PeerRun> => {
-    const partial = await runFragment(fragment, selection, reader, budget, {
+  const partialOf = async ({ fragment, selection, budget, counting }: ShareCall): Promise<PeerRun> => {
+    const counts = newCounts(fragment, counting);
+    const readerOf = counted(reader, fragment, counts, budget, counting);
+    const partial = await runFragment(fragment, selection, readerOf, budget, {
       pause: turns.pause,
       symbols: symbols(selection),
     });
     const { transfer, copiedBytes } = movableColumns(partialColumns(partial));
-    const reply: PeerRun = { partial, copiedBytes: copiedBytes + labelBytes(partial) };
+    const reply: PeerRun = { partial, copiedBytes: copiedBytes + labelBytes(partial), counts };
     return moving(reply, transfer);
   };
 
   const write = async (rows: MatrixResult): Promise<Uint8Array> => {
-    const bytes = joined(await writeRows(rows, turns.pause));
+    await turns.pause();
+    const bytes = writeRows(rows).slice();
     return moving(bytes, [bytes.buffer]);
   };
 
@@ -99,12 +120,12 @@ export function run(env: Env, parent: Port, { settings, index: own, load }: Work
     peer: ({ index }: { index: number }, [port]: readonly Port[]) => {
       const caller = joinPort(port!, { share: runShare, write });
       const peer: Peer = {
-        async run(fragment, s, from, to, budget) {
+        async run(fragment, s, from, to, budget, counting) {
           const { selection, transfer, copiedBytes } = copySelection(s, from, to);
-          const call: ShareCall = { fragment, selection, budget };
+          const call: ShareCall = { fragment, selection, budget, counting };
           const reply = await caller.call<PeerRun | ShareFailure>('share', call, transfer);
-          if ('kind' in reply) throw new QueryError(reply.kind, reply.message);
-          return { partial: reply.partial, copiedBytes: reply.copiedBytes + copiedBytes };
+          if ('message' in reply) throw rebuilt(reply);
+          return { ...reply, copiedBytes: reply.copiedBytes + copiedBytes };
         },
         async write(m) {
           const { rows, transfer, copiedBytes } = copyRows(m);
@@ -116,18 +137,46 @@ export function run(env: Env, parent: Port, { settings, index: own, load }: Work
         if (peers.get(index) === peer) peers.delete(index);
       });
     },
-    query: async ({ id, request, state, queued_ms }: QueryCall) => {
+    query: async ({ id, request, state, ...call }: QueryCall) => {
       const { promise: cancelled, resolve } = Promise.withResolvers<QueryReply>();
       cancels.set(id, () => resolve(errorReply({ errorType: 'canceled', message: 'query was canceled' })));
       Atomics.add(load, own, 1);
-      const going = answer(request, { state, limits }, queued_ms, evaluator);
+      const going = answer(request, { budget: { state, limits, all }, ...call }, evaluator);
       void going.finally(() => Atomics.sub(load, own, 1));
-      const reply = await Promise.race([going, cancelled]);
+      const first = await Promise.race([going, cancelled]);
       cancels.delete(id);
-      return moving(reply, [reply.body.buffer]);
+      const { rest, ...reply } = first;
+      if (rest !== undefined) rests.set(id, rest);
+      // Nobody asks for what comes after it was cancelled.
+      void going.then((late) => late === first || late.rest?.drop());
+      const message: WorkerReply = { ...reply, more: rest !== undefined };
+      return moving(message, [reply.body.buffer]);
     },
-    cancel: ({ id }: { id: number }) => cancels.get(id)?.(),
+    piece: async ({ id }: { id: number }) => {
+      const rest = rests.get(id);
+      if (rest === undefined) throw new Error('the rest of this answer was dropped');
+      Atomics.add(load, own, 1);
+      try {
+        const piece = await rest.next();
+        if (piece === null) rests.delete(id);
+        const message: WorkerPiece = { piece, copiedBytes: rest.copiedBytes };
+        return piece === null ? message : moving(message, [piece.buffer as ArrayBuffer]);
+      } finally {
+        Atomics.sub(load, own, 1);
+      }
+    },
+    cancel: ({ id }: { id: number }) => {
+      cancels.get(id)?.();
+      rests.get(id)?.drop();
+      rests.delete(id);
+    },
   });
+}
+
+function rebuilt({ kind, errorType, message }: ShareFailure): Error {
+  return kind === undefined
+    ? new RequestError(errorType ?? 'internal', message)
+    : new QueryError(kind, message);
 }
 
 function partialColumns(p: FragmentPartial): (Float64Array | Uint32Array | Uint8Array)[] {

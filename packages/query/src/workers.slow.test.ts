@@ -6,7 +6,7 @@ import { openChunkReader, openMemoryHead, type Head } from '@munjigi/tsdb';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { queryLocal } from './local.ts';
 import { createQueryPool, QUERY_POOL_DEFAULTS, type QueryPool, type QueryPoolOptions } from './pool.ts';
-import type { QueryReply, QueryRequest } from './request.ts';
+import { wholeReply, type QueryReply, type QueryRequest } from './request.ts';
 import { serveStorage } from './storage-port.ts';
 
 const SERIES = 2000;
@@ -104,6 +104,7 @@ test('two workers share a big query and answer as one thread does', async () => 
   // Addresses of half of the chunks go out, columns are moved.
   expect(reply.cost.copiedBytes).toBeGreaterThan(0);
   expect(reply.cost.copiedBytes).toBeLessThan(1e6);
+  reply = await wholeReply(reply);
   const local = JSON.parse(await expected(BIG)) as { data: { result: { values: [number, string][] }[] } };
   const shared = JSON.parse(text(reply)) as typeof local;
   expect(shared.data.result.length).toBe(7);
@@ -121,7 +122,7 @@ test('rows of series come back in order from several workers', async () => {
   const rows: QueryRequest = { ...BIG, query: 'rate(c_total[5m]) > 0.4', step_ms: 60_000 };
   let reply = await pool.query(rows);
   while (reply.cost.sharesElsewhere < 2) reply = await pool.query(rows);
-  expect(text(reply)).toBe(await expected(rows));
+  expect(text(await wholeReply(reply))).toBe(await expected(rows));
 });
 
 test('a small query does not wait for big ones', async () => {
@@ -174,7 +175,7 @@ test('a worker that dies takes only its own queries with it', async () => {
   const queries = [pool.query({ ...BIG, step_ms: 1000 }), pool.query({ ...BIG, step_ms: 1000 })];
   await base.clock.sleep(30);
   await threads[1]!.terminate();
-  const replies = await Promise.all(queries);
+  const replies = await Promise.all(queries.map(async (query) => wholeReply(await query)));
   expect(replies.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 503]);
   expect(replies.find(({ status }) => status === 503)!.error!.message).toContain('(terminated)');
   const whole = replies.find(({ status }) => status === 200)!;
@@ -185,6 +186,88 @@ test('a worker that dies takes only its own queries with it', async () => {
   for (const { status } of await Promise.all([pool.query(SMALL), pool.query(SMALL), pool.query(SMALL)]))
     expect(status).toBe(200);
   await leasesEnd();
+});
+
+/** The gauge of what all queries hold. */
+function heldBytes(pool: QueryPool): number {
+  return pool.families().find(({ name }) => name === 'munjigi_query_memory_bytes')!.samples[0]!.value;
+}
+
+/** Until everything that queries held is free. */
+async function nothingHeld(pool: QueryPool): Promise<void> {
+  while (heldBytes(pool) > 0) await base.clock.sleep(5);
+}
+
+const EVERYTHING: QueryRequest = { ...BIG, query: 'c_total + 0.1', step_ms: 1500 };
+
+test('an answer of any size needs the room of its columns and a few pieces', async () => {
+  const pool = start({ workers: 2 });
+  await pool.query(SMALL);
+  const reply = await pool.query(EVERYTHING);
+  expect(reply.rest).toBeDefined();
+  let bytes = reply.body.length;
+  const held = heldBytes(pool);
+  let [most, largest] = [0, 0];
+  for (let piece = await reply.rest!.next(); piece !== null; piece = await reply.rest!.next()) {
+    bytes += piece.length;
+    largest = Math.max(largest, piece.length);
+    most = Math.max(most, heldBytes(pool));
+  }
+  // 2,000 series of 6,000 points.
+  expect(bytes).toBeGreaterThan(200_000_000);
+  expect(most).toBeLessThanOrEqual(held);
+  expect(largest).toBeLessThan(4_000_000);
+  await nothingHeld(pool);
+});
+
+test('a client that goes away in the middle of an answer frees what it held', async () => {
+  const pool = start({ workers: 2 });
+  const gone = new AbortController();
+  const reply = await pool.query(EVERYTHING, gone.signal);
+  await reply.rest!.next();
+  expect(heldBytes(pool)).toBeGreaterThan(0);
+  gone.abort();
+  await nothingHeld(pool);
+  expect((await pool.query(SMALL)).status).toBe(200);
+});
+
+test('queries that together want a hundred times the budget are refused one by one, and small ones go on', async () => {
+  const pool = start({ workers: 2, maxBytes: 0, maxTotalBytes: 20_000_000 });
+  await pool.query(SMALL);
+  const greedy = [
+    'c_total',
+    'c_total * 2',
+    'rate(c_total[5m])',
+    'topk(5, c_total)',
+    'c_total or c_total + 1',
+  ];
+  const asked = greedy
+    .flatMap((query) => [query, query])
+    .map((query) => pool.query({ ...BIG, query, step_ms: 1000 }));
+  const small: QueryReply[] = [];
+  for (let i = 0; i < 5; i++) small.push(await pool.query(SMALL));
+  for (const { status, error } of await Promise.all(asked)) {
+    expect([status, error?.errorType]).toEqual([422, 'execution']);
+    expect(error!.message).toMatch(
+      /^query needs \d+ bytes of memory, with which all queries would hold \d+ and may hold 20000000 \(query.max_memory_total\).*c_total/,
+    );
+  }
+  // One that finds the memory full may be refused too; it is told so.
+  for (const { status } of small) expect([200, 422]).toContain(status);
+  await nothingHeld(pool);
+  expect((await pool.query(SMALL)).status).toBe(200);
+  expect(threads.length).toBe(2);
+});
+
+test('samples of each step are counted by all workers alike', async () => {
+  const pool = start({ workers: 3 });
+  const request: QueryRequest = { ...BIG, step_ms: 60_000, stats: 'all' };
+  let reply = await pool.query(request);
+  while (reply.cost.sharesElsewhere < 2) reply = await pool.query(request);
+  const samplesOf = (answer: string): object =>
+    (JSON.parse(answer) as { data: { stats: { samples: object } } }).data.stats.samples;
+  const { peakSamples: _, ...counted } = samplesOf(text(await wholeReply(reply))) as { peakSamples: number };
+  expect(samplesOf(await expected(request))).toMatchObject(counted);
 });
 
 test('a budget holds across workers', async () => {

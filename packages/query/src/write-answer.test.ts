@@ -1,7 +1,8 @@
 import { labelsFromObject } from '@munjigi/model';
 import type { Result } from '@munjigi/promql';
 import { expect, test } from 'vitest';
-import { copyRows, joined, writeAnswer, writeRows, type Writer } from './write-answer.ts';
+import { joined } from './request.ts';
+import { answerPieces, copyRows, writeRows, type AnswerParts, type Writer } from './write-answer.ts';
 
 const ROWS = 310;
 const STEPS = 1000;
@@ -31,6 +32,17 @@ interface Answer {
   };
   readonly warnings?: string[];
   readonly infos?: string[];
+}
+
+async function writeAnswer(
+  result: Result,
+  parts: AnswerParts,
+  pause: () => Promise<void>,
+  writers: readonly Writer[] = [],
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of answerPieces(result, parts, pause, writers)) pieces.push(piece);
+  return joined(pieces);
 }
 
 async function written(
@@ -94,20 +106,21 @@ test('series of samples are cut at their own bounds', async () => {
     [160_000, 200_000],
     [1, 360_000],
   ]);
-  expect(pauses).toBe(3);
+  // The long row is two pieces.
+  expect(pauses).toBe(4);
 });
 
 /** Rows of samples of a range selector. */
 function samples(): Result {
-  const first = Uint32Array.from({ length: 121 }, (_, i) => i * 1000);
+  const first = Uint32Array.from({ length: 201 }, (_, i) => i * 1000);
   return {
     type: 'matrix',
     histograms: null,
-    labels: Array.from({ length: 120 }, (_, i) => labelsFromObject({ i: String(i) })),
-    values: Float64Array.from({ length: 120_000 }, (_, i) => i / 7),
+    labels: Array.from({ length: 200 }, (_, i) => labelsFromObject({ i: String(i) })),
+    values: Float64Array.from({ length: 200_000 }, (_, i) => i / 7),
     grid: null,
     first,
-    times: Float64Array.from({ length: 120_000 }, (_, i) => i * 1000),
+    times: Float64Array.from({ length: 200_000 }, (_, i) => i * 1000),
     annotations: [],
     samplesRead: 0,
   };
@@ -124,7 +137,7 @@ test.for<readonly [name: string, make: () => Result]>([
     async write(m) {
       const { rows, transfer, copiedBytes } = copyRows(m);
       moved += copiedBytes;
-      return joined(await writeRows(structuredClone(rows, { transfer }), now));
+      return writeRows(structuredClone(rows, { transfer }));
     },
   };
   const ended: Writer = { write: () => Promise.reject(Object.assign(new Error('gone'), { code: 'EPIPE' })) };
@@ -140,4 +153,42 @@ test.for<readonly [name: string, make: () => Result]>([
 test('an empty matrix', async () => {
   const empty: Result = { ...matrix(), labels: [] } as Result;
   expect((await written(empty, 0)).answer.data).toEqual({ resultType: 'matrix', result: [] });
+});
+
+test('no more is made than was taken, but for what each writer has at hand', async () => {
+  let [made, taken, most] = [0, 0, 0];
+  const writer: Writer = {
+    async write(rows) {
+      const bytes = writeRows(rows);
+      made += bytes.length;
+      most = Math.max(most, made - taken);
+      return Promise.resolve(bytes);
+    },
+  };
+  // 40 rows of 11,000 points: some 15 MB.
+  const steps = 11_000;
+  const rows: Result = {
+    type: 'matrix',
+    histograms: null,
+    labels: Array.from({ length: 40 }, (_, i) => labelsFromObject({ i: String(i) })),
+    values: Float64Array.from({ length: 40 * steps }, (_, i) => i / 3),
+    present: new Uint8Array(40 * steps).fill(1),
+    grid: { start_ms: 0, step_ms: 1000, steps },
+    annotations: [],
+    samplesRead: 0,
+  };
+  let total = 0;
+  const pieces = answerPieces(rows, { limit: 0, warnings: [], more: () => '' }, () => Promise.resolve(), [
+    writer,
+    writer,
+  ]);
+  for await (const piece of pieces) {
+    total += piece.length;
+    taken += piece.length;
+    // A client that is slow: everything that can be made meanwhile is.
+    await new Promise(setImmediate);
+    expect(piece.length).toBeLessThan(4_000_000);
+  }
+  expect(total).toBeGreaterThan(10_000_000);
+  expect(most).toBeLessThan(8_000_000);
 });

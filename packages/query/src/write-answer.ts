@@ -1,12 +1,29 @@
-// The JSON envelope of a result, written in pieces of some ms with pauses between them: a large answer holds up no one either. Rows of a
-// large matrix are shared out to other workers, as writing a number takes longer than computing it.
-import { writeResult, type Annotation, type MatrixResult, type Result } from '@munjigi/promql';
-import { TRUNCATED } from './request.ts';
+// The JSON envelope of a result as a stream of pieces: each some ms of work, made only when the one before it was taken, so that an answer of
+// any size needs the room of a few pieces. Pieces of a large matrix are shared out to other workers, as writing a number takes longer than
+// computing it.
+import {
+  takeBytes,
+  writeResult,
+  type Annotation,
+  type Budget,
+  type MatrixResult,
+  type Result,
+  type VectorResult,
+} from '@munjigi/promql';
+import { joined, TRUNCATED } from './request.ts';
 
 /** Points of one piece: about 10 ms of work. */
 const POINTS_PER_PIECE = 150_000;
 /** Fewer points are written by one worker. */
 const SHARE_FROM_POINTS = 100_000;
+/** What a row's labels count as, in points. */
+const POINTS_PER_LABELS = 8;
+/** What a histogram counts as, in points. */
+const POINTS_PER_HISTOGRAM = 20;
+/** A point as JSON, at most. */
+const POINT_BYTES = 64;
+/** Pieces are put together until they are worth a message to another thread. */
+const MESSAGE_BYTES: number = 256 * 1024;
 
 export interface AnswerParts {
   /** Series at most; 0: all. */
@@ -23,79 +40,196 @@ export interface Writer {
   write(rows: MatrixResult): Promise<Uint8Array>;
 }
 
-/** The whole envelope as bytes. */
-export async function writeAnswer(
+type Pause = () => Promise<void>;
+
+/** Takes the room that the pieces on their way need, at the most, before any is made. Throws QueryError ('memory'). */
+export function takeAnswerRoom(budget: Budget, result: Result, writers: number): void {
+  const points = 'labels' in result ? weightOf(result, 0, result.labels.length) : 0;
+  // One is made by each writer, one is ready, one is on its way.
+  takeBytes(budget, POINT_BYTES * Math.min(points, POINTS_PER_PIECE * (writers + 3)));
+}
+
+/** The whole envelope, piece by piece. */
+export async function* answerPieces(
   result: Result,
-  { limit, warnings, more }: AnswerParts,
-  pause: () => Promise<void>,
+  parts: AnswerParts,
+  pause: Pause,
   writers: readonly Writer[] = [],
-): Promise<Uint8Array<ArrayBuffer>> {
-  const count = 'labels' in result ? result.labels.length : 0;
-  const truncated = limit > 0 && count > limit;
-  const allWarnings = [...warnings, ...texts(result, 'warning'), ...(truncated ? [TRUNCATED] : [])];
-  let tail = '';
-  if (allWarnings.length > 0) tail += `,"warnings":${JSON.stringify(allWarnings)}`;
-  const infos = texts(result, 'info');
-  if (infos.length > 0) tail += `,"infos":${JSON.stringify(infos)}`;
-  const pieces: Uint8Array[] = [encoder.encode('{"status":"success","data":')];
-  if (result.type === 'matrix') {
-    pieces.push(encoder.encode(MATRIX_HEAD));
-    pieces.push(...(await writeShared(result, truncated ? limit : count, pause, writers)));
-    pieces.push(encoder.encode(']'));
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const held: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of smallPieces(result, parts, pause, writers)) {
+    held.push(piece);
+    bytes += piece.length;
+    if (bytes < MESSAGE_BYTES) continue;
+    yield joined(held);
+    held.length = 0;
+    bytes = 0;
   }
-  // Without its last brace: `more` goes inside.
-  else pieces.push(writeResult(result, { limit }).subarray(0, -1));
-  pieces.push(encoder.encode(`${more()}}${tail}}`));
-  return joined(pieces);
+  if (bytes > 0) yield joined(held);
 }
 
 const encoder = new TextEncoder();
-const MATRIX_HEAD = '{"resultType":"matrix","result":[';
+const HEADS = {
+  matrix: '{"resultType":"matrix","result":[',
+  vector: '{"resultType":"vector","result":[',
+} as const;
 const COMMA = Uint8Array.of(0x2c);
 
-async function writeShared(
-  m: MatrixResult,
-  count: number,
-  pause: () => Promise<void>,
+async function* smallPieces(
+  result: Result,
+  { limit, warnings, more }: AnswerParts,
+  pause: Pause,
   writers: readonly Writer[],
-): Promise<Uint8Array[]> {
-  const shares = pointsOf(m, 0, count) < SHARE_FROM_POINTS ? 1 : Math.min(1 + writers.length, count);
-  const boundOf = (k: number): number => Math.floor((count * k) / shares);
-  const elsewhere = Array.from({ length: shares - 1 }, async (_, i) => {
-    const rows = rowsOf(m, boundOf(i + 1), boundOf(i + 2));
-    try {
-      return [await writers[i]!.write(rows)];
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'EPIPE') throw error;
-      return await writeRows(rows, pause);
-    }
-  });
-  const all = await Promise.all([writeRows(rowsOf(m, 0, boundOf(1)), pause), ...elsewhere]);
-  return all.flatMap((pieces, i) => (i === 0 ? pieces : [COMMA, ...pieces]));
+): AsyncGenerator<Uint8Array> {
+  const count = 'labels' in result ? result.labels.length : 0;
+  const truncated = limit > 0 && count > limit;
+  const allWarnings = [...warnings, ...texts(result, 'warning'), ...(truncated ? [TRUNCATED] : [])];
+  yield encoder.encode('{"status":"success","data":');
+  if (result.type === 'matrix' || result.type === 'vector') {
+    yield encoder.encode(HEADS[result.type]);
+    yield* rowPieces(result, truncated ? limit : count, pause, writers);
+    yield encoder.encode(']');
+  }
+  // Without its last brace: `more` goes inside.
+  else yield writeResult(result).subarray(0, -1);
+  let tail = `${more()}}`;
+  if (allWarnings.length > 0) tail += `,"warnings":${JSON.stringify(allWarnings)}`;
+  const infos = texts(result, 'info');
+  if (infos.length > 0) tail += `,"infos":${JSON.stringify(infos)}`;
+  yield encoder.encode(`${tail}}`);
 }
 
-/** The rows of a matrix as JSON, without brackets, in pieces. */
-export async function writeRows(m: MatrixResult, pause: () => Promise<void>): Promise<Uint8Array[]> {
-  const count = m.labels.length;
-  const pieces: Uint8Array[] = [];
+/** Rows [0, count), each with a comma before it but the first. As many pieces are made at once as there are writers, this one included. */
+async function* rowPieces(
+  rows: MatrixResult | VectorResult,
+  count: number,
+  pause: Pause,
+  writers: readonly Writer[],
+): AsyncGenerator<Uint8Array> {
+  const lanes = rows.type === 'matrix' && weightOf(rows, 0, count) >= SHARE_FROM_POINTS ? writers : [];
+  const runs = runsOf(rows, count);
+  const made: Promise<Uint8Array>[] = [];
+  let next = 0;
+  const start = (): void => {
+    const run = runs.next();
+    if (run.done === true) return;
+    // Every writer in turn, this thread first.
+    const lane = next++ % (1 + lanes.length);
+    const piece =
+      lane === 0
+        ? here(rows, run.value, pause)
+        : there(lanes[lane - 1]!, rows as MatrixResult, run.value, pause);
+    // Awaited in its turn; an earlier one's error may come first.
+    piece.catch(() => undefined);
+    made.push(piece);
+  };
+  for (let i = 0; i < 1 + lanes.length; i++) start();
+  for (let first = true; made.length > 0; first = false) {
+    const piece = await made.shift()!;
+    if (!first) yield COMMA;
+    yield piece;
+    start();
+  }
+}
+
+/** What makes a piece: rows [from, to), or the samples `of` one long row, which is opened by its first run and closed by its last. */
+interface Run {
+  readonly from: number;
+  readonly to: number;
+  readonly of: {
+    readonly from: number;
+    readonly to: number;
+    readonly opens: boolean;
+    readonly closes: boolean;
+  } | null;
+}
+
+function* runsOf(rows: MatrixResult | VectorResult, count: number): Generator<Run> {
   for (let from = 0; from < count;) {
-    if (from > 0) {
-      pieces.push(COMMA);
-      await pause();
-    }
     let to = from + 1;
-    while (to < count && pointsOf(m, from, to + 1) <= POINTS_PER_PIECE) to++;
-    pieces.push(writeResult({ ...rowsOf(m, from, to), ...NOTHING }).subarray(MATRIX_HEAD.length, -2));
+    let weight = weightOf(rows, from, to);
+    while (to < count && (weight += weightOf(rows, to, to + 1)) <= POINTS_PER_PIECE) to++;
+    if (rows.type === 'matrix' && rows.grid === null && rows.histograms === null && to === from + 1)
+      yield* partsOf(rows.first, from);
+    else yield { from, to, of: null };
     from = to;
   }
-  return pieces;
+}
+
+function* partsOf(first: Uint32Array, row: number): Generator<Run> {
+  const [a, b] = [first[row]!, first[row + 1]!];
+  for (let from = a; from === a || from < b; from += POINTS_PER_PIECE) {
+    const to = Math.min(b, from + POINTS_PER_PIECE);
+    yield { from: row, to: row + 1, of: { from, to, opens: from === a, closes: to === b } };
+  }
+}
+
+/** The rows of a run; of a long row the samples of the run only. */
+function rowsOfRun(rows: MatrixResult, { from, to, of }: Run): MatrixResult {
+  const part = rowsOf(rows, from, to);
+  return of === null || part.grid !== null ? part : { ...part, first: Uint32Array.of(of.from, of.to) };
+}
+
+/** A run's rows as JSON, without what a long row has before its first and behind its last point. */
+function cut(rows: MatrixResult, { of }: Run, written: Uint8Array): Uint8Array {
+  if (of === null || rows.grid !== null) return written;
+  const empty = inner({ ...rows, first: Uint32Array.of(of.from, of.from) });
+  return written.subarray(
+    of.opens ? 0 : empty.length - POINTS_END.length,
+    of.closes ? written.length : -POINTS_END.length,
+  );
+}
+
+async function here(rows: MatrixResult | VectorResult, run: Run, pause: Pause): Promise<Uint8Array> {
+  if (run.from > 0 || run.of?.opens === false) await pause();
+  if (rows.type === 'vector') return inner(vectorRows(rows, run.from, run.to));
+  const part = rowsOfRun(rows, run);
+  return cut(part, run, inner(part));
+}
+
+async function there(writer: Writer, rows: MatrixResult, run: Run, pause: Pause): Promise<Uint8Array> {
+  const part = rowsOfRun(rows, run);
+  try {
+    return cut(part, run, await writer.write(part));
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EPIPE') throw error;
+    return here(rows, run, pause);
+  }
+}
+
+/** The rows of a matrix as JSON, without brackets. */
+export function writeRows(m: MatrixResult): Uint8Array {
+  return inner(m);
+}
+
+/** What ends a row behind its points. */
+const POINTS_END = ']}';
+
+function inner(rows: MatrixResult | VectorResult): Uint8Array {
+  return writeResult({ ...rows, ...NOTHING }).subarray(HEADS[rows.type].length, -2);
 }
 
 const NOTHING = { annotations: [], samplesRead: 0 };
 
-/** At most how many points rows [from, to) have. */
-function pointsOf(m: MatrixResult, from: number, to: number): number {
-  return m.grid === null ? m.first[to]! - m.first[from]! : (to - from) * m.grid.steps;
+/** At most how many points rows [from, to) are, with their labels. */
+function weightOf(rows: MatrixResult | VectorResult, from: number, to: number): number {
+  const each = rows.histograms === null ? 1 : POINTS_PER_HISTOGRAM;
+  const labels = (to - from) * POINTS_PER_LABELS;
+  if (rows.type === 'vector') return labels + (to - from) * each;
+  return (
+    labels + each * (rows.grid === null ? rows.first[to]! - rows.first[from]! : (to - from) * rows.grid.steps)
+  );
+}
+
+function vectorRows(v: VectorResult, from: number, to: number): VectorResult {
+  return {
+    type: 'vector',
+    t_ms: v.t_ms,
+    labels: v.labels.slice(from, to),
+    values: v.values.subarray(from, to),
+    histograms: v.histograms === null ? null : v.histograms.slice(from, to),
+  };
 }
 
 /** Rows [from, to): views of the same columns. */
@@ -123,6 +257,9 @@ function rowsOf(m: MatrixResult, from: number, to: number): MatrixResult {
   };
 }
 
+/** A histogram between threads, about. */
+const HISTOGRAM_BYTES = 1024;
+
 /** Rows with columns of their own, to be moved to another thread, and what the copy cost. */
 export function copyRows(m: MatrixResult): {
   rows: MatrixResult;
@@ -138,6 +275,7 @@ export function copyRows(m: MatrixResult): {
     copiedBytes += copy.byteLength;
     return copy;
   };
+  if (m.histograms !== null) copiedBytes += m.histograms.length * HISTOGRAM_BYTES;
   if (m.grid !== null)
     return { rows: { ...m, values: own(m.values), present: own(m.present) }, transfer, copiedBytes };
   const [a, b] = [m.first[0]!, m.first[m.labels.length]!];
@@ -154,14 +292,4 @@ export function copyRows(m: MatrixResult): {
 
 function texts(result: Result, severity: Annotation['severity']): string[] {
   return result.annotations.filter((a) => a.severity === severity).map((a) => a.message);
-}
-
-export function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

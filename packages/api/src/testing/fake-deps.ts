@@ -115,6 +115,7 @@ export function fakeDeps(changes: Partial<ApiDeps> = {}): FakeDeps {
       ]),
     configText: () => 'global:\n  scrape_interval: 15s\n',
     flags: { 'query.timeout': '2m' },
+    features: { api: { admin: true }, promql_operators: { '>=': true } },
     buildInfo: {
       version: '0.1.0',
       revision: 'abc',

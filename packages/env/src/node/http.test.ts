@@ -248,6 +248,67 @@ describe('serve', () => {
     ]).toEqual([true, false, false, false]);
   });
 
+  test.for<readonly [accept: string, encoding: string | null]>([
+    ['gzip', 'gzip'],
+    ['deflate', 'deflate'],
+    ['zstd', 'zstd'],
+    ['gzip, deflate, br, zstd', 'zstd'],
+    ['GZIP;q=0.8, zstd;q=0.5', 'gzip'],
+    ['zstd;q=0, gzip;q=0', null],
+    ['br, *', null],
+    ['', null],
+  ])('accept-encoding %s, whole and in pieces', async ([accept, encoding]) => {
+    const lines = 'x'.repeat(5000);
+    const port = await site(async (r) => ({
+      status: 200,
+      headers: { 'content-type': 'application/json', vary: 'Origin' },
+      body:
+        r.path === '/whole'
+          ? lines
+          : async (send) => {
+              for (let i = 0; i < 5; i++) await send(lines.slice(0, 1000));
+            },
+    }));
+    for (const path of ['/whole', '/pieces']) {
+      const got = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { 'accept-encoding': accept } });
+      expect([got.headers.get('content-encoding'), await got.text()]).toEqual([encoding, lines]);
+      expect(got.headers.get('vary')).toBe(encoding === null ? 'Origin' : 'Origin, accept-encoding');
+    }
+  });
+
+  test.for(['', 'gzip', 'zstd'])('a stream waits for a client that does not read (%s)', async (accept) => {
+    let sent = 0;
+    const stopped = { yes: false };
+    const piece = new Uint8Array(1_000_000);
+    const port = await site(async () => ({
+      status: 200,
+      headers: { 'content-type': 'application/json' },
+      body: async (send) => {
+        // So different that it does not shrink.
+        do {
+          crypto.getRandomValues(piece.subarray(0, 65_536));
+          for (let at = 65_536; at < piece.length; at += 65_536)
+            piece.set(crypto.getRandomValues(new Uint8Array(Math.min(65_536, piece.length - at))), at);
+          sent++;
+        } while ((await send(piece.slice())) && sent < 1000);
+        stopped.yes = true;
+      },
+    }));
+    const socket = net.connect(port, '127.0.0.1');
+    socket.write(`GET / HTTP/1.1\r\nhost: a\r\naccept-encoding: ${accept}\r\n\r\n`);
+    socket.pause();
+    // Until nothing moves for a while: what the kernel's buffers take.
+    for (let last = -1; last !== sent;) {
+      last = sent;
+      for (let i = 0; i < 500; i++) await env.clock.yield();
+    }
+    expect(sent).toBeLessThan(60);
+    expect(stopped.yes).toBe(false);
+    socket.destroy();
+    while (!stopped.yes) await env.clock.yield();
+    expect(sent).toBeLessThan(60);
+  });
+
   test('a status without a body has none', async () => {
     const port = await site(async () => ({ status: 204, headers: {}, body: 'never sent' }));
     const got = await raw(port, 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');

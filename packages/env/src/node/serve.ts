@@ -1,6 +1,8 @@
 // Our own HTTP surface as a server. The proxy's hot path does not come here.
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Transform } from 'node:stream';
+import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { EnvError, type HttpRequest, type HttpResponse, type Listener, type Log } from '../env.ts';
 import { readParams, readTarget, REQUEST_BODY_MAX_BYTES } from '../request.ts';
@@ -19,6 +21,8 @@ const CLOSE_GRACE_MS = 10_000;
 const LINGER_MS = 1000;
 /** Smaller bodies are not worth compressing. */
 const COMPRESS_MIN_BYTES = 1400;
+/** Compressed bytes that are handed over at a time. */
+const COMPRESSED_CHUNK_BYTES: number = 128 * 1024;
 const COMPRESSED_TYPE =
   /^(?:text\/|application\/(?:json|javascript|yaml|openmetrics-text|x-ndjson)|image\/svg)/;
 
@@ -118,8 +122,9 @@ async function answer(
     remoteAddress: incoming.socket.remoteAddress ?? '',
     signal,
   });
-  if (typeof response.body === 'function') await stream(outgoing, response, response.body, method);
-  else await whole(outgoing, response, response.body, method, headers['accept-encoding'] ?? '');
+  const encoding = encodingFor(response, headers['accept-encoding'] ?? '');
+  if (typeof response.body === 'function') await stream(outgoing, response, response.body, method, encoding);
+  else await whole(outgoing, response, response.body, method, encoding);
 }
 
 function readBody(incoming: http.IncomingMessage): Promise<Uint8Array | 'too large' | 'gone'> {
@@ -153,20 +158,13 @@ async function whole(
   response: HttpResponse,
   body: Uint8Array | string,
   method: string,
-  accepted: string,
+  encoding: Encoding | null,
 ): Promise<void> {
   let bytes: Uint8Array = typeof body === 'string' ? Buffer.from(body) : body;
   const headers: Record<string, string | number> = { ...response.headers };
-  const names = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]));
-  if (
-    bytes.length >= COMPRESS_MIN_BYTES &&
-    /(?:^|,)\s*gzip\s*(?:,|$)/i.test(accepted) &&
-    !names.has('content-encoding') &&
-    COMPRESSED_TYPE.test(names.get('content-type') ?? '')
-  ) {
-    bytes = await gzip(bytes);
-    headers['content-encoding'] = 'gzip';
-    headers['vary'] = 'accept-encoding';
+  if (encoding !== null && bytes.length >= COMPRESS_MIN_BYTES) {
+    bytes = await COMPRESS[encoding](bytes);
+    addEncoding(headers, encoding);
   }
   const bodiless = response.status === 204 || response.status === 304;
   if (!bodiless) headers['content-length'] = bytes.length;
@@ -174,13 +172,50 @@ async function whole(
   outgoing.end(bodiless || method === 'HEAD' ? undefined : bytes);
 }
 
-function gzip(bytes: Uint8Array): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    zlib.gzip(bytes, { level: 1 }, (error, compressed) => {
-      if (error === null) resolve(compressed);
-      else reject(error);
-    });
-  });
+type Encoding = 'zstd' | 'gzip' | 'deflate';
+
+/** Best first: what costs least for what it saves. */
+const ENCODINGS: readonly Encoding[] = ['zstd', 'gzip', 'deflate'];
+
+const FAST = { level: 1, chunkSize: COMPRESSED_CHUNK_BYTES };
+const FAST_ZSTD = {
+  chunkSize: COMPRESSED_CHUNK_BYTES,
+  params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 },
+};
+
+const COMPRESS: Readonly<Record<Encoding, (bytes: Uint8Array) => Promise<Uint8Array>>> = {
+  zstd: (bytes) => promisify(zlib.zstdCompress)(bytes, FAST_ZSTD),
+  gzip: (bytes) => promisify(zlib.gzip)(bytes, FAST),
+  deflate: (bytes) => promisify(zlib.deflate)(bytes, FAST),
+};
+
+function newCompressor(encoding: Encoding): Transform {
+  if (encoding === 'zstd') return zlib.createZstdCompress(FAST_ZSTD);
+  return encoding === 'gzip' ? zlib.createGzip(FAST) : zlib.createDeflate(FAST);
+}
+
+/** What the client likes best of what we have; null: the answer goes as it is. */
+function encodingFor({ headers }: HttpResponse, accepted: string): Encoding | null {
+  const names = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  if (names.has('content-encoding') || !COMPRESSED_TYPE.test(names.get('content-type') ?? '')) return null;
+  const weights = new Map<string, number>();
+  for (const part of accepted.toLowerCase().split(',')) {
+    const [name = '', ...parameters] = part.split(';').map((text) => text.trim());
+    const q = parameters.find((text) => text.startsWith('q='));
+    weights.set(name, q === undefined ? 1 : Number(q.slice(2)) || 0);
+  }
+  let best: Encoding | null = null;
+  let most = 0;
+  for (const encoding of ENCODINGS) {
+    const weight = weights.get(encoding) ?? 0;
+    if (weight > most) [best, most] = [encoding, weight];
+  }
+  return best;
+}
+
+function addEncoding(headers: Record<string, string | number>, encoding: Encoding): void {
+  headers['content-encoding'] = encoding;
+  headers['vary'] = headers['vary'] === undefined ? 'accept-encoding' : `${headers['vary']}, accept-encoding`;
 }
 
 async function stream(
@@ -188,24 +223,33 @@ async function stream(
   response: HttpResponse,
   write: Extract<HttpResponse['body'], (...args: never) => unknown>,
   method: string,
+  encoding: Encoding | null,
 ): Promise<void> {
-  outgoing.writeHead(response.status, response.headers);
+  const headers: Record<string, string | number> = { ...response.headers };
+  if (encoding !== null) addEncoding(headers, encoding);
+  outgoing.writeHead(response.status, headers);
   if (method === 'HEAD') return void outgoing.end();
   outgoing.flushHeaders();
+  const compressor = encoding === null ? null : newCompressor(encoding);
+  // What is compressed waits in the compressor until the client has taken what came before.
+  compressor?.pipe(outgoing);
+  const into = compressor ?? outgoing;
+  outgoing.on('close', () => compressor?.destroy());
+  compressor?.on('error', () => outgoing.destroy());
   await write((chunk) => {
     if (outgoing.destroyed) return Promise.resolve(false);
-    if (outgoing.write(chunk)) return Promise.resolve(true);
+    if (into.write(chunk)) return Promise.resolve(true);
     return new Promise((resolve) => {
       const settle = (): void => {
-        outgoing.off('drain', settle);
+        into.off('drain', settle);
         outgoing.off('close', settle);
         resolve(!outgoing.destroyed);
       };
-      outgoing.on('drain', settle);
+      into.on('drain', settle);
       outgoing.on('close', settle);
     });
   });
-  outgoing.end();
+  into.end();
 }
 
 /** A client that is still sending would miss the answer if the connection just closed: it may go on for a moment, unheard. */

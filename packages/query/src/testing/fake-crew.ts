@@ -3,7 +3,8 @@
 import { joinPort, type Clock, type Env, type Port, type Worker } from '@munjigi/env';
 import { nodeEnv } from '@munjigi/env/node';
 import type { QueryCall } from '../crew.ts';
-import { NO_COST, successBody, type QueryReply } from '../request.ts';
+import { NO_COST, successBody, type QueryReply, type ReplyRest } from '../request.ts';
+import type { WorkerReply } from '../worker.ts';
 
 interface FakeWorker {
   readonly name: string;
@@ -11,6 +12,8 @@ interface FakeWorker {
   readonly calls: { readonly call: QueryCall; answer(reply?: QueryReply): void }[];
   /** Ids of queries that it was told to cancel. */
   readonly cancelled: number[];
+  /** What is left of its answers, by their ids. */
+  readonly rests: Map<number, ReplyRest>;
   readonly peers: number[];
   storages: number;
   die(reason: string): void;
@@ -59,21 +62,39 @@ export function fakeCrew(): FakeCrew {
       inner.close();
       resolve(reason);
     };
-    const worker: FakeWorker = { name, calls: [], cancelled: [], peers: [], storages: 0, die };
+    const worker: FakeWorker = {
+      name,
+      calls: [],
+      cancelled: [],
+      rests: new Map(),
+      peers: [],
+      storages: 0,
+      die,
+    };
     workers.push(worker);
     joinPort(inner, {
       storage: (_: null, ports: readonly Port[]) => {
         worker.storages += ports.length;
       },
       peer: ({ index }: { index: number }) => void worker.peers.push(index),
-      cancel: ({ id }: { id: number }) => void worker.cancelled.push(id),
+      cancel: ({ id }: { id: number }) => {
+        worker.cancelled.push(id);
+        worker.rests.get(id)?.drop();
+      },
+      piece: async ({ id }: { id: number }) => {
+        const rest = worker.rests.get(id)!;
+        const piece = await rest.next();
+        return { piece, copiedBytes: rest.copiedBytes };
+      },
       query: (call: QueryCall) =>
-        new Promise<QueryReply>((answer) => {
+        new Promise<WorkerReply>((answer) => {
           const given = {
             call,
             answer: (reply: QueryReply = okReply('done')): void => {
               worker.calls.splice(worker.calls.indexOf(given), 1);
-              answer(reply);
+              const { rest, ...whole } = reply;
+              if (rest !== undefined) worker.rests.set(call.id, rest);
+              answer({ ...whole, more: rest !== undefined });
             },
           };
           worker.calls.push(given);

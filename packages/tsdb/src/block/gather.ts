@@ -1,6 +1,6 @@
 // Series of several sources on their way to one Selection: each distinct list of labels once, chunks and deleted ranges as rows that name their
 // series.
-import { ENCODING, newChunkTable, type ChunkTable, type Intervals } from '@munjigi/model';
+import { ENCODING, newChunkTable, SELECTING_BYTES, type ChunkTable, type Intervals } from '@munjigi/model';
 
 /** Rows [0, n) of chunks; `series` numbers the distinct label lists in the order they came. */
 export interface ChunkRows {
@@ -33,6 +33,11 @@ export class Gather {
   readonly deleted: DeletedRows = newDeletedRows();
   #slots: Uint32Array = new Uint32Array(4096);
   #hashes: Uint32Array = new Uint32Array(1024);
+
+  /** What a selection of it takes, all in all. */
+  get bytes(): number {
+    return this.count * SELECTING_BYTES.series + this.chunks.n * SELECTING_BYTES.chunk;
+  }
 
   /** Room for the next list: its symbols go to labelSymbols from the result on, and `series` takes them. */
   room(words: number): number {

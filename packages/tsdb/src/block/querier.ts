@@ -50,7 +50,7 @@ export function withBlocks<A extends readonly unknown[]>(
         async select(mint, maxt, matchers, hints): Promise<Selection> {
           const selection = await querier.select(mint, maxt, matchers, hints);
           const refs = overlapping(selection.blocks, mint, maxt);
-          if (refs.length === 0) return selection;
+          if (refs.length === 0 || selection.refusedBytes !== undefined) return selection;
           return selectWithBlocks(blocks, selection, refs, mint, maxt, matchers, hints);
         },
         async labelNames(q): Promise<{ names: string[]; warnings: string[] }> {

@@ -1,6 +1,7 @@
 // A selection over the store and its blocks: each block is matched and its series gathered, then the store's, and all become one.
 import type { Clock } from '@munjigi/env';
 import {
+  refusedSelection,
   StorageError,
   SymbolReader,
   type ArenaRef,
@@ -53,6 +54,7 @@ export async function selectWithBlocks(
     maxt,
     limit: hints?.limit ?? 0,
     withChunks: hints?.labelsOnly !== true,
+    maxBytes: hints?.maxBytes ?? 0,
   };
   /** How many added lists of their own: those of one are in label order as they came. */
   let sources = 0;
@@ -65,6 +67,8 @@ export async function selectWithBlocks(
   const before = merge.gather.count;
   await gatherInner(merge, inner, slicer);
   if (merge.gather.count > before) sources++;
+  // How much more there is nobody knows.
+  if (full(merge)) return refusedSelection(inner.symbols, 2 * merge.gather.bytes);
   return assemble(
     merge.gather,
     {
@@ -104,6 +108,8 @@ interface Merge {
   readonly maxt: number;
   readonly limit: number;
   readonly withChunks: boolean;
+  /** 0: all. */
+  readonly maxBytes: number;
 }
 
 async function gatherBlock(
@@ -115,12 +121,13 @@ async function gatherBlock(
 ): Promise<void> {
   const { block, tombstones } = open;
   const { gather } = m;
+  if (full(m)) return;
   const refs = await runSliced(matchSeries(block.index, tests), slicer);
   const cursor = block.cursor(refs, m.mint, m.maxt);
   const numbers = m.space.of(block);
   const text = (symbol: number): string => block.symbolText(symbol);
   const arenas = new Map<number, number>();
-  for (let n = 0; (m.limit === 0 || n < m.limit) && cursor.next();) {
+  for (let n = 0; (m.limit === 0 || n < m.limit) && !full(m) && cursor.next();) {
     if (slicer.due(2)) await slicer.rest();
     const row = findTombstones(tombstones, cursor.ref);
     if (row >= 0 && allDeleted(cursor, tombstones, row)) continue;
@@ -148,6 +155,10 @@ async function gatherBlock(
       if (tombstones.mint[k]! <= m.maxt && tombstones.maxt[k]! >= m.mint)
         gather.delete(series, source, tombstones.mint[k]!, tombstones.maxt[k]!);
   }
+}
+
+function full({ gather, maxBytes }: Merge): boolean {
+  return maxBytes > 0 && gather.bytes > maxBytes;
 }
 
 /** Whether nothing is left of the series' chunks: then it is not found any more, not even by its labels. */
@@ -190,7 +201,7 @@ async function gatherInner(m: Merge, inner: Selection, slicer: Slicer): Promise<
   const reader = new SymbolReader(inner.symbols, 1);
   const numbers = m.space.of(inner.symbols.table ?? 0);
   const text = (symbol: number): string => reader.text(symbol);
-  for (let i = 0; i < inner.count; i++) {
+  for (let i = 0; i < inner.count && !full(m); i++) {
     if (slicer.due(2)) await slicer.rest();
     const from = inner.labelFirst[i]!;
     const words = inner.labelFirst[i + 1]! - from;

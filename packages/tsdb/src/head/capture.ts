@@ -1,6 +1,6 @@
 // Captures matched series: their chunk addresses with counts, as they are between two commits. No commit becomes visible meanwhile, so
 // only what commits change is copied; labels, order and the Selection come afterwards.
-import { ENCODING } from '@munjigi/model';
+import { ENCODING, SELECTING_BYTES } from '@munjigi/model';
 import { IN_MEMORY, type ChunkStore } from './chunk-table.ts';
 import { ChunkList, within } from './chunk-list.ts';
 import type { Group } from './ooo.ts';
@@ -18,6 +18,8 @@ export interface Captured {
   /** Series i has chunks [first[i], first[i + 1]). */
   readonly first: Uint32Array;
   readonly chunks: ChunkList;
+  /** Not 0: given up, because all of it would take about so many bytes. */
+  refusedBytes: number;
 }
 
 export interface CaptureOptions {
@@ -25,6 +27,8 @@ export interface CaptureOptions {
   readonly maxt: number;
   readonly withChunks: boolean;
   readonly part: Part;
+  /** What a selection of it may take; 0: all. */
+  readonly maxBytes: number;
 }
 
 /** Series of `rows` with chunks that overlap [mint, maxt]. */
@@ -40,9 +44,17 @@ export async function captureRows(
     row: new Uint32Array(rows.length),
     first: new Uint32Array(rows.length + 1),
     chunks,
+    refusedBytes: 0,
   };
+  let seen = 0;
   for (const row of rows) {
     if (slicer.due()) await slicer.rest();
+    const bytes = out.count * SELECTING_BYTES.series + chunks.count * SELECTING_BYTES.chunk;
+    if (o.maxBytes > 0 && bytes > o.maxBytes) {
+      out.refusedBytes = Math.ceil((bytes / seen) * rows.length);
+      return out;
+    }
+    seen++;
     if (o.withChunks) {
       const before = chunks.count;
       if (o.part !== 'out-of-order') captureChunks(c, chunks, row, o.mint, o.maxt);

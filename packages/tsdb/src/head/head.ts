@@ -356,7 +356,13 @@ function newHead(
       const { ticket, visible } = state.turns.enqueue(() => undefined);
       state.turns.release(ticket);
       await visible;
-      const selection = await selectParts(state, lease, [], { mint, maxt, withChunks: true, part }, 0);
+      const selection = await selectParts(
+        state,
+        lease,
+        [],
+        { mint, maxt, withChunks: true, part, maxBytes: 0 },
+        0,
+      );
       return { selection, close: () => lease.close() };
     } catch (error) {
       lease.close();

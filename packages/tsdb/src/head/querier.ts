@@ -1,5 +1,6 @@
 // The head as its readers see it.
 import {
+  refusedSelection,
   type ExemplarSeries,
   type LabelQuery,
   type Matcher,
@@ -47,7 +48,8 @@ async function select(
   state.counters.selects++;
   const tests = compileTests(matchers);
   const withChunks = hints?.labelsOnly !== true;
-  return selectParts(state, lease, tests, { mint, maxt, withChunks, part: 'all' }, hints?.limit ?? 0);
+  const o: CaptureOptions = { mint, maxt, withChunks, part: 'all', maxBytes: hints?.maxBytes ?? 0 };
+  return selectParts(state, lease, tests, o, hints?.limit ?? 0);
 }
 
 /** A Selection of the chunks that `o` names; `lease` must stay open while it is read. */
@@ -63,6 +65,7 @@ export async function selectParts(
   try {
     const captured = await matchAndCapture(state, tests, o, slicer);
     lease.check();
+    if (captured.refusedBytes > 0) return refusedSelection(state.symbols.pages(), captured.refusedBytes);
     return await buildSelection(
       captured,
       {
