@@ -589,9 +589,9 @@ function isLiteral(e: Expr): boolean {
 
 /** Where a duration stands, as Prometheus tells it here: byte offsets of its start and end, without parentheses around it. */
 function bytePlace(text: string, e: DurationExpr): string {
-  const binary = e.kind === 'duration' && e.left !== null && e.right !== null && !/^m/.test(e.op);
-  const start = binary ? e.left!.start : e.start;
-  const end = binary ? e.right!.end : e.end;
+  const binary = e.kind === 'duration' && e.left !== null && e.right !== null && !e.op.startsWith('m');
+  const start = binary ? e.left.start : e.start;
+  const end = binary ? e.right.end : e.end;
   return `${utf8Length(text, start)}:${utf8Length(text, end)}`;
 }
 

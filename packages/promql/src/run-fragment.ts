@@ -55,7 +55,7 @@ export async function runFragment(
       : window === undefined
         ? fail(f.func)
         : f.aggregate === null
-          ? new RowSink(f, window, b)
+          ? new RowSink(f, window, to - from, b)
           : new GroupSink(f, f.aggregate, window, b);
   const { mint, maxt } = fragmentRange(f);
   const keepsMarks = f.extended === undefined && OF_NEWEST.has(f.func);
@@ -222,6 +222,8 @@ function addedIn(present: Uint8Array, at: number, steps: number): Added {
   return added;
 }
 
+const ROWS_AT_FIRST = 4096;
+
 /** One row a series; series without a cell leave no row. */
 class RowSink implements Sink {
   readonly #f: Fragment;
@@ -229,15 +231,18 @@ class RowSink implements Sink {
   readonly #windows: Windows;
   readonly #budget: Budget;
   readonly #labels: Labels[] = [];
+  /** Room for so many rows is taken at once: for all series, where they are not too many. */
+  readonly #rowsAtFirst: number;
   #values = new Float64Array(0);
   #present = new Uint8Array(0);
   /** From the first series with histograms on. */
   #histograms: (Histogram | null)[] | null = null;
 
-  constructor(f: Fragment, window: WindowFunction, b: Budget) {
+  constructor(f: Fragment, window: WindowFunction, series: number, b: Budget) {
     this.#f = f;
     this.#window = window;
     this.#windows = windowsOf(f);
+    this.#rowsAtFirst = Math.min(series, ROWS_AT_FIRST);
     this.#budget = b;
   }
 
@@ -272,7 +277,8 @@ class RowSink implements Sink {
   #nextRow(): number {
     const { steps } = this.#f.grid;
     const at = this.#labels.length * steps;
-    if (at + steps > this.#values.length) this.#grow(Math.max(at + steps, 2 * this.#values.length));
+    if (at + steps > this.#values.length)
+      this.#grow(Math.max(at + steps, 2 * this.#values.length, this.#rowsAtFirst * steps));
     return at;
   }
 

@@ -41,11 +41,15 @@ function argAt(args: readonly Float64Array[], i: number, k: number): number {
 /** The newest sample in the look-back, absent when it is a staleness mark. The samples hold their marks here. */
 const lastSample: WindowFunction = (s, w, _args, out, present, at) => {
   const { t, v, bits, n } = s;
+  const { range_ms, start_ms, step_ms, steps } = w;
   let hi = 0;
-  for (let k = 0; k < w.steps; k++) {
-    const end = w.start_ms + k * w.step_ms;
-    while (hi < n && t[hi]! <= end) hi++;
-    if (hi === 0 || t[hi - 1]! <= end - w.range_ms) continue;
+  let by = 0;
+  for (let k = 0; k < steps; k++) {
+    const end = start_ms + k * step_ms;
+    const before = hi;
+    hi = firstAfter(t, n, end, hi, by);
+    by = hi - before;
+    if (hi === 0 || t[hi - 1]! <= end - range_ms) continue;
     const value = v[hi - 1]!;
     if (value !== value && isStale(bits, hi - 1)) continue;
     out[at + k] = value;
@@ -89,20 +93,39 @@ function findResets(v: Float64Array, n: number): number {
   return count;
 }
 
+/**
+ * First sample after `time`, looked for from `from` on. Samples mostly come at a fixed interval, so that every step moves by the same number of
+ * them: `by` is where it was found the last time, and tried first.
+ */
+function firstAfter(t: Float64Array, n: number, time: number, from: number, by: number): number {
+  let i = from + by;
+  if (i > 0 && i < n && t[i - 1]! <= time && t[i]! > time) return i;
+  i = from;
+  while (i < n && t[i]! <= time) i++;
+  return i;
+}
+
 /** rate, increase and delta: the difference over the window, extrapolated to its bounds as Prometheus 3 does. */
 function extrapolated(isCounter: boolean, isRate: boolean): WindowFunction {
   return (s, w, _args, out, present, at) => {
     const { t, v, n } = s;
-    const range_ms = w.range_ms;
+    const { range_ms, start_ms, step_ms, steps } = w;
+    const range_s = range_ms / 1000;
     const resets = isCounter ? findResets(v, n) : 0;
     let firstReset = 0;
     let lo = 0;
     let hi = 0;
-    for (let k = 0; k < w.steps; k++) {
-      const end = w.start_ms + k * w.step_ms;
+    let loBy = 0;
+    let hiBy = 0;
+    for (let k = 0; k < steps; k++) {
+      const end = start_ms + k * step_ms;
       const start = end - range_ms;
-      while (hi < n && t[hi]! <= end) hi++;
-      while (lo < hi && t[lo]! <= start) lo++;
+      const hiBefore = hi;
+      hi = firstAfter(t, n, end, hi, hiBy);
+      hiBy = hi - hiBefore;
+      const loBefore = lo;
+      lo = firstAfter(t, n, start, lo, loBy);
+      loBy = lo - loBefore;
       const gaps = hi - lo - 1;
       if (gaps < 1) continue;
       const v0 = v[lo]!;
@@ -117,13 +140,14 @@ function extrapolated(isCounter: boolean, isRate: boolean): WindowFunction {
       let toStart = (t0 - start) / 1000;
       let toEnd = (end - t1) / 1000;
       if (toStart >= threshold) toStart = average / 2;
-      if (isCounter && result > 0 && v0 >= 0) {
+      // The zero point is mostly far off: then there is nothing to divide (a hair is left for roundings).
+      if (isCounter && result > 0 && v0 >= 0 && !(sampled * v0 > toStart * result * 1.000001)) {
         const toZero = sampled * (v0 / result);
         if (toZero < toStart) toStart = toZero;
       }
       if (toEnd >= threshold) toEnd = average / 2;
       let factor = (sampled + toStart + toEnd) / sampled;
-      if (isRate) factor /= range_ms / 1000;
+      if (isRate) factor /= range_s;
       out[at + k] = result * factor;
       present[at + k] = 1;
     }

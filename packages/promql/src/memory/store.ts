@@ -14,6 +14,7 @@ import {
   newColumn,
   newHistogramColumns,
   newSharedBuffer,
+  RESET_HINT,
   appendEmptyRows,
   clearHistograms,
   sameHistogram,
@@ -31,6 +32,10 @@ import {
   type Selection,
   type SymbolPages,
 } from '@munjigi/model';
+import { withHint } from '../histogram/arithmetic.ts';
+import { sameBounds } from '../histogram/bound.ts';
+import { fromColumns, isStaleRow } from '../histogram/columns.ts';
+import { detectReset } from '../histogram/resets.ts';
 
 interface Series {
   readonly labels: Labels;
@@ -259,8 +264,28 @@ function appendHistogramSample(
   c.v[n] = 0;
   c.kind![n] = kind;
   appendHistogramRow(c.h!, h, row);
+  c.h!.resetHint[n] = hintBehind(c, n);
   finish(c, st_ms);
   return FAULT.none;
+}
+
+/**
+ * The reset hint of the new sample n as a store on disk gives it: gauge, or unknown where a chunk begins (behind floats, resets and
+ * another layout), or that there was no reset.
+ */
+function hintBehind(c: Column, n: number): number {
+  const h = fromColumns(c.h!, n);
+  if (h.resetHint === RESET_HINT.gauge) return RESET_HINT.gauge;
+  if (n === 0 || c.kind![n - 1] === KIND.float || isStaleRow(c.h!, n - 1)) return RESET_HINT.unknown;
+  const before = fromColumns(c.h!, n - 1);
+  const apart =
+    before.resetHint === RESET_HINT.gauge ||
+    before.schema !== h.schema ||
+    before.zeroThreshold !== h.zeroThreshold ||
+    !sameBounds(before.bounds, h.bounds);
+  // A claim that there was no reset is not believed, that there was one is.
+  const judged = h.resetHint === RESET_HINT.reset ? h : withHint(h, RESET_HINT.unknown);
+  return apart || detectReset(judged, before) ? RESET_HINT.unknown : RESET_HINT.notReset;
 }
 
 /** The first n samples are floats: their rows are empty. */

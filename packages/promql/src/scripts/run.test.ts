@@ -124,6 +124,48 @@ load 1m
 eval range from 1m to 3m step 1m x
   x 2 2 4
 `,
+  histogram: `load 1m
+  latency {{schema:1 count:4 sum:6 z_bucket:1 z_bucket_w:0.01 offset:-1 buckets:[1 2]}}+{{schema:1 count:3 sum:3 buckets:[3]}}x4
+
+eval instant at 1m latency
+  latency {{schema:1 count:7 sum:9 z_bucket:1 z_bucket_w:0.01 offset:-1 buckets:[1 5]}}
+`,
+  histogram_range: `load 1m
+  mixed {{count:1}} 2 stale {{count:4 counter_reset_hint:gauge}}
+
+eval range from 0 to 3m step 1m mixed
+  mixed {{count:1}} 2 _ {{count:4 counter_reset_hint:gauge}}
+`,
+  histogram_vector: `load 1m
+  latency {{count:1}}+{{count:1}}x4
+
+eval instant at 4m latency[2m]
+  expect range vector from 3m to 4m step 1m
+  latency {{count:4 counter_reset_hint:not_reset}} {{count:5 counter_reset_hint:not_reset}}
+`,
+  histogram_info: `load 1m
+  latency {{count:1 counter_reset_hint:gauge}}x4
+
+eval instant at 4m rate(latency[2m])
+  expect warn msg: PromQL warning: this native histogram metric is not a counter: "latency" (1:6)
+  {} {{counter_reset_hint:gauge}}
+`,
+  custom: `load_with_nhcb 1m
+  size_bucket{le="1"} 1+1x4
+  size_bucket{le="2"} 3+3x4
+  size_bucket{le="+Inf"} 3+4x4
+  size_sum 5+5x4
+
+eval instant at 1m size
+  size {{schema:-53 count:7 sum:10 custom_values:[1 2] buckets:[2 4 1]}}
+`,
+  start_times: `load 1m
+  jobs_total@st _ 0sx1 -1sx1
+  jobs_total 1 2 3 4 5
+
+eval instant at 4m resets(jobs_total[5m])
+  {} 2
+`,
 } as const;
 
 test.each(Object.entries(SCRIPTS))('%s passes', async (_, script) => {
@@ -231,6 +273,50 @@ const MUTATIONS: readonly (readonly [script: keyof typeof SCRIPTS, from: string,
   ['old_fail', '  expected_fail_message vector', '  expected_fail_message a vector'],
   ['old_fail_regex', 'labelset$', 'labels$'],
   ['old_fail_regex', 'requests_total', 'up'],
+  // Native histograms.
+  ['histogram', 'latency {{schema:1 count:7', 'latency {{schema:2 count:7'],
+  ['histogram', 'count:7', 'count:8'],
+  ['histogram', 'sum:9', 'sum:9.1'],
+  [
+    'histogram',
+    'z_bucket:1 z_bucket_w:0.01 offset:-1 buckets:[1 5]',
+    'z_bucket:2 z_bucket_w:0.01 offset:-1 buckets:[1 5]',
+  ],
+  ['histogram', '0.01 offset:-1 buckets:[1 5]', '0.02 offset:-1 buckets:[1 5]'],
+  ['histogram', 'offset:-1 buckets:[1 5]', 'buckets:[1 5]'],
+  ['histogram', '[1 5]', '[1 6]'],
+  ['histogram', '[1 5]', '[1 5 1]'],
+  ['histogram', '[1 5]}}', '[1 5] n_buckets:[1]}}'],
+  ['histogram', '[1 5]}}', '[1 5] counter_reset_hint:gauge}}'],
+  ['histogram', '1m latency\n  latency {{', '1m latency\n  other {{'],
+  ['histogram', '[3]}}x4', '[4]}}x4'],
+  ['histogram_range', '2 _ {{', '2 {{count:1}} {{'],
+  ['histogram_range', '2 _ {{', '{{count:2}} _ {{'],
+  ['histogram_range', 'mixed {{count:1}} 2 _', 'mixed 1 2 _'],
+  ['histogram_range', '_ {{count:4 counter_reset_hint:gauge}}', '_ {{count:4 counter_reset_hint:reset}}'],
+  ['histogram_range', '_ {{count:4 counter_reset_hint:gauge}}', '_ {{count:5}}'],
+  ['histogram_vector', '3m to 4m step 1m', '2m to 3m step 1m'],
+  ['histogram_vector', 'latency {{count:4', 'latency {{count:3'],
+  [
+    'histogram_vector',
+    'latency {{count:4 counter_reset_hint:not_reset',
+    'latency {{count:4 counter_reset_hint:reset',
+  ],
+  ['histogram_info', 'not a counter', 'no counter'],
+  ['histogram_info', 'x4', 'x1'],
+  ['histogram_info', '{} {{counter_reset_hint:gauge}}', '{} {{count:1 counter_reset_hint:gauge}}'],
+  // Classic histograms made into native ones.
+  ['custom', '[2 4 1]', '[2 4]'],
+  ['custom', '[2 4 1]', '[2 5 1]'],
+  ['custom', 'custom_values:[1 2]', 'custom_values:[1 3]'],
+  ['custom', 'custom_values:[1 2]', 'custom_values:[1]'],
+  ['custom', 'sum:10', 'sum:11'],
+  ['custom', 'load_with_nhcb', 'load'],
+  ['custom', '"2"} 3+3x4', '"2"} 2+3x4'],
+  // Start timestamps.
+  ['start_times', '{} 2', '{} 1'],
+  ['start_times', 'jobs_total@st _ 0sx1 -1sx1\n', ''],
+  ['start_times', '_ 0sx1 -1sx1', '_x5'],
 ];
 
 test.each(MUTATIONS)('%s with %j as %j fails', async (name, from, to) => {
@@ -258,6 +344,8 @@ const SAME: typeof MUTATIONS = [
   ['info', 'expect info msg: PromQL info: metric', 'expect info regex: metric|'],
   ['fail', '^found', 'found'],
   ['old_fail', '  expected_fail_message vector cannot contain metrics with the same labelset\n', ''],
+  ['histogram', '[1 5]', '[1 5 0]'],
+  ['histogram_range', '_ {{count:4 counter_reset_hint:gauge}}', '_ {{count:4}}'],
   ['clear', '\nload', '\n# A comment ends a block, too.\nload'],
 ];
 

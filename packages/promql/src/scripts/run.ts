@@ -114,7 +114,7 @@ class Evaluation {
   async range(times: Times): Promise<string> {
     const { text } = this.#c;
     const answer = await this.#ask(text, times);
-    if ('failed' in answer) return this.#failure(answer.failed);
+    if ('failed' in answer) return said(text, this.#failure(answer.failed));
     return said(text, this.#unexpected(answer) || compareResult(answer, this.#want, times));
   }
 
