@@ -16,6 +16,7 @@ export { printDurationExpr, printExpr, printMatcher } from './print.ts';
 export { EMPTY_HISTOGRAM, type Histogram } from './histogram/histogram.ts';
 export { execute } from './execute.ts';
 export { mergePartials } from './merge.ts';
+export type { PlanNode } from './plan-node.ts';
 export { plan, type Plan, type PlanOptions } from './plan.ts';
 export { closeBudget, giveBytes, QueryError, takeBytes, type QueryErrorKind } from './query-error.ts';
 export {
