@@ -1,4 +1,4 @@
-import { EMPTY_LABELS, EMPTY_LABELS, labelsFromObject } from '@munjigi/model';
+import { EMPTY_LABELS, labelsFromObject } from '@munjigi/model';
 import { expect, test } from 'vitest';
 import type { Result } from './result.ts';
 import { writeResult } from './write-result.ts';
