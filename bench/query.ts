@@ -1,292 +1,337 @@
-// The query that dashboards ask most, `sum by (job) (rate(x[5m]))` over six hours, against Debian's Prometheus: the same samples in the
-// head of both (one WAL, written once, copied), each asked over its own HTTP API in turn, medians, answers compared.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// PromQL beside Debian's Prometheus: twenty queries as dashboards, alerts and people ask them, over HTTP, on copies of the same blocks, each
+// server asked in turn, answers compared.
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createApi, type ApiDeps } from '../packages/api/src/index.ts';
-import type { Env } from '../packages/env/src/index.ts';
+import { startServer, type Server } from '../compat/prometheus/server.ts';
 import { nodeEnv } from '../packages/env/src/node/index.ts';
-import { labelsFromObject } from '../packages/model/src/index.ts';
-import {
-  createQueryPool,
-  QUERY_POOL_DEFAULTS,
-  serveStorage,
-  type QueryPool,
-} from '../packages/query/src/index.ts';
-import { openHead, type Head } from '../packages/tsdb/src/index.ts';
 import { which } from '../tools/peers.ts';
+import { newProgress, type Progress } from '../tools/progress.ts';
 import { startHttpClient, type HttpClient, type Timed } from './support/http-client.ts';
+import { startMunjigi, type MunjigiServer } from './support/munjigi-server.ts';
+import { memoryOf, peakMemoryOf } from './support/process-usage.ts';
+import {
+  BLOCK_MS,
+  BOUNDS,
+  copyBlocks,
+  COUNTERS,
+  GAUGES,
+  HISTOGRAMS,
+  writeBlocks,
+} from './support/query-blocks.ts';
+import { differenceOf } from './support/same-answers.ts';
 
-const SERIES = 2000;
-const JOBS = 10;
-const INTERVAL_MS = 15_000;
-const RANGE_MS = 6 * 3_600_000;
-/** Samples before the first step: longer than any window, as Prometheus 2 and 3 extrapolate the first sample of a counter differently. */
-const LEAD_MS = 20 * 60_000;
+export const usage: string = `npm run bench -- query [--queries TEXT] [--workers N] [--data DIR]
+PromQL over HTTP beside Debian's Prometheus, on copies of the same blocks, answers compared; a table with the median of five runs after a
+first one, and with what the phases of a query take in one worker.
+  --queries TEXT  only those with the text in their name
+  --workers N     only with N query workers (default: with one, and with two)
+  --data DIR      where the blocks are kept, and taken from when they are there (default: a temporary folder)
+example: npm run bench -- query --queries rate`;
+
+const RANGE_MS: number = 6 * 3_600_000;
+/** More than the range: windows reach before it. */
+const HOURS = 8;
 const STEP_S = 60;
 const RUNS = 5;
-const WARM_UPS = 5;
-const PROMETHEUS_PORT = 19_191;
+const PHASE_RUNS = 3;
+const GOALS: readonly (readonly [workers: number, ratio: number])[] = [
+  [1, 5],
+  [2, 8],
+];
+const MIB: number = 2 ** 20;
 
-const QUERIES: readonly (readonly [name: string, query: string])[] = [
-  ['sum by rate', 'sum by (job) (rate(bench_requests_total[5m]))'],
-  ['rate of 200 series', 'rate(bench_requests_total{job="job-3"}[5m])'],
-  ['max by', 'max by (job) (bench_requests_total)'],
-  ['avg_over_time', 'avg by (job) (avg_over_time(bench_requests_total[5m]))'],
-  [
-    'quantile of a ratio',
-    'quantile(0.9, rate(bench_requests_total[5m]) / on (job, instance) rate(bench_requests_total[15m]))',
-  ],
+interface Query {
+  readonly name: string;
+  readonly text: string;
+  readonly instant: boolean;
+}
+
+const C = 'bench_requests_total';
+const G = 'bench_load';
+const H = 'bench_duration_seconds_bucket';
+const range = (name: string, text: string): Query => ({ name, text, instant: false });
+const instant = (name: string, text: string): Query => ({ name: `instant ${name}`, text, instant: true });
+
+// Windows end between samples, and the subquery's does not begin at one of its steps: Prometheus 2's windows are closed on the left.
+const QUERIES: readonly Query[] = [
+  range('sum by rate', `sum by (job) (rate(${C}[5m]))`),
+  range('sum of a long rate', `sum(rate(${C}[1h]))`),
+  range('count', `count(${C})`),
+  range('topk', `topk(5, sum by (instance) (increase(${C}[10m])))`),
+  range('raw 400', G),
+  range('ratio of sums', `sum by (job) (rate(${C}{code="500"}[5m])) / sum by (job) (rate(${C}[5m]))`),
+  range('avg_over_time', `avg_over_time(${G}[30m])`),
+  range('quantile of rates', `quantile(0.9, rate(${C}[5m]))`),
+  range('regexes', `sum by (code) (rate(${C}{job=~"job-[1-4]", instance!~".*7:9100"}[5m]))`),
+  range('subquery', `max_over_time(sum(rate(${C}{job="job-3"}[5m]))[29m30s:1m])`),
+  range('join', `rate(${C}{code="500"}[5m]) / on (instance) group_left (zone) ${G}`),
+  range('quantile_over_time', `quantile_over_time(0.5, ${G}[15m])`),
+  range('one series', `${C}{instance="10.0.0.7:9100", code="200"}`),
+  range('rate of 200', `rate(${C}{job="job-3"}[5m])`),
+  range('histogram_quantile', `histogram_quantile(0.9, sum by (le) (rate(${H}[5m])))`),
+  range('histogram_quantile of each', `histogram_quantile(0.99, rate(${H}[5m]))`),
+  instant('sum', `sum(${C})`),
+  instant('topk', `topk(10, ${C})`),
+  instant('raw 2000', C),
+  instant('sum of a long rate', `sum by (job) (rate(${C}[6h]))`),
 ];
 
-export const usage = `npm run bench -- query [--all]
-PromQL over HTTP beside Debian's Prometheus, the same samples in the head of both, answers compared.
-  --all          five queries instead of the first
-example: npm run bench -- query --all`;
+interface Options {
+  readonly queries: readonly Query[];
+  readonly workers: readonly number[];
+  readonly data: string | null;
+}
 
-/** `--all` asks all queries; the goal is about the first. */
 export async function main(args: string[]): Promise<number> {
+  const options = readOptions(args);
+  if (typeof options === 'string') {
+    console.error(`${options}\n${usage}`);
+    return 2;
+  }
   const program = which('prometheus');
   if (program === null) {
     console.error('prometheus is not on this machine: apt-get install prometheus');
     return 1;
   }
   const dir = mkdtempSync(join(tmpdir(), 'munjigi-bench-query-'));
-  const env = nodeEnv({ logLevel: 'warn' });
-  const end_ms = Math.floor((Date.now() - 60_000) / 60_000) * 60_000;
-  let peer: ChildProcess | null = null;
-  let ours: Ours | null = null;
+  const progress = newProgress(true);
   const client = startHttpClient();
+  let peer: Server | null = null;
+  const ours: Ours[] = [];
   try {
-    const written = await writeData(env, join(dir, 'ours'), end_ms);
-    mkdirSync(join(dir, 'peer'));
-    cpSync(join(dir, 'ours', 'wal'), join(dir, 'peer', 'wal'), { recursive: true });
-    peer = await startPrometheus(program, dir, client);
-    ours = await startOurs(env, join(dir, 'ours'));
-    console.log(
-      `${SERIES} series, ${written} samples, range 6 h, step ${STEP_S} s, ${cpus().length} cores, ${ours.workers} query workers; ` +
-        `${WARM_UPS} warm-up and ${RUNS} measured runs each, in turn`,
-    );
-    let good = true;
-    const queries = args.includes('--all') ? QUERIES : QUERIES.slice(0, 1);
-    for (const [name, query] of queries) good = (await compare(name, query, end_ms, ours, client)) && good;
-    return good ? 0 : 1;
+    const { blocks, end_ms } = await blocksFor(options.data ?? dir, progress);
+    progress.at('starting the servers');
+    peer = await startServer({
+      program,
+      data: copyBlocks(blocks, join(dir, 'prometheus')),
+      args: ['--storage.tsdb.min-block-duration=2h', '--storage.tsdb.max-block-duration=2h'],
+    });
+    for (const workers of options.workers) {
+      const data = copyBlocks(blocks, join(dir, `munjigi-${workers}`));
+      ours.push({ workers, server: await startMunjigi(data, workers) });
+    }
+    const rows: Row[] = [];
+    for (const query of options.queries) {
+      progress.at(query.name, rows.length / options.queries.length);
+      rows.push(await measure(query, end_ms, { peer, ours }, client));
+    }
+    progress.done();
+    return report(rows, peer, ours);
   } finally {
-    peer?.kill();
-    await ours?.close();
+    progress.done();
+    await peer?.stop();
+    for (const { server } of ours) await server.stop();
     await client.close();
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-/** Counters with resets, each sample off its place by up to 5 s, never on a window's border. */
-async function writeData(env: Env, dir: string, end_ms: number): Promise<number> {
-  const head = await openHead(env, { path: dir });
-  const steps = (RANGE_MS + LEAD_MS) / INTERVAL_MS;
-  const first_ms = end_ms - RANGE_MS - LEAD_MS;
-  let seed = 1;
-  const random = (): number => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647;
-  const refs = new Float64Array(SERIES);
-  const values = new Float64Array(SERIES);
-  const t = new Float64Array(SERIES);
-  for (let k = 0; k < steps; k++) {
-    const appender = head.appender();
-    for (let i = 0; i < SERIES; i++) {
-      if (k === 0)
-        refs[i] = appender.series(
-          labelsFromObject({
-            __name__: 'bench_requests_total',
-            job: `job-${i % JOBS}`,
-            instance: `10.0.${i >> 8}.${i & 255}:9100`,
-          }),
-        );
-      t[i] = first_ms + k * INTERVAL_MS + 1 + Math.floor(random() * 5000);
-      values[i] = random() < 0.0005 ? 0 : values[i]! + Math.floor(random() * 50);
+function readOptions(args: readonly string[]): Options | string {
+  let [queries, workers, data] = [QUERIES, [1, 2], null as string | null];
+  for (let i = 0; i < args.length; i += 2) {
+    const value = args[i + 1];
+    if (value === undefined) return `${args[i]} needs a value`;
+    switch (args[i]) {
+      case '--queries':
+        queries = QUERIES.filter(({ name }) => name.includes(value));
+        if (queries.length === 0) return `no query has ${JSON.stringify(value)} in its name`;
+        break;
+      case '--workers':
+        workers = [Number(value)];
+        if (!Number.isInteger(workers[0]) || workers[0]! < 1) return '--workers needs a number from 1 on';
+        break;
+      case '--data':
+        data = value;
+        break;
+      default:
+        return `unknown argument ${args[i]}`;
     }
-    appender.floats(refs, t, values, null, SERIES);
-    await appender.commit();
   }
-  await head.close();
-  return steps * SERIES;
+  return { queries, workers, data };
+}
+
+/** Blocks in `dir`, written unless they are there. */
+async function blocksFor(dir: string, progress: Progress): Promise<{ blocks: string; end_ms: number }> {
+  mkdirSync(dir, { recursive: true });
+  const [known] = readdirSync(dir).filter((name) => /^blocks-\d+$/.test(name));
+  if (known !== undefined && existsSync(join(dir, known, 'done')))
+    return { blocks: join(dir, known, 'blocks'), end_ms: Number(known.slice('blocks-'.length)) };
+  const end_ms = Math.floor(Date.now() / BLOCK_MS) * BLOCK_MS;
+  const to = join(dir, `blocks-${end_ms}`);
+  const written = await writeBlocks(nodeEnv({ logLevel: 'warn' }), to, end_ms, HOURS, (part) =>
+    progress.at('writing blocks', part),
+  );
+  copyBlocks(written, join(to, 'blocks'));
+  mkdirSync(join(to, 'done'));
+  return { blocks: join(to, 'blocks'), end_ms };
 }
 
 interface Ours {
-  readonly port: number;
   readonly workers: number;
-  readonly pool: QueryPool;
-  copiedBytes(): number;
-  close(): Promise<void>;
+  readonly server: MunjigiServer;
 }
 
-async function startOurs(env: Env, dir: string): Promise<Ours> {
-  const head: Head = await openHead(env, { path: dir });
-  const workers = Math.max(1, cpus().length);
-  const pool = createQueryPool(env, { ...QUERY_POOL_DEFAULTS, workers }, () => {
-    const [here, there] = env.workers.channel();
-    serveStorage(here, head);
-    return there;
-  });
-  const gone = (): never => {
-    throw new Error('not part of this comparison');
-  };
-  const deps: ApiDeps = {
-    clock: env.clock,
-    log: env.log,
-    query: pool,
-    targets: gone,
-    families: () => Promise.resolve(pool.families()),
-    configText: () => '',
-    flags: {},
-    features: {},
-    buildInfo: { version: '', revision: '', branch: '', buildUser: '', buildDate: '', goVersion: '' },
-    runtimeInfo: gone,
-    tsdbStatus: gone,
-    blocks: gone,
-    cardinality: gone,
-    adminApi: false,
-    deleteSeries: gone,
-    cleanTombstones: gone,
-    snapshot: gone,
-    walReplay: gone,
-    ready: () => ({ ready: true, reason: '' }),
-    reload: gone,
-    gateway: gone,
-    problems: () => [],
-    asset: () => null,
-    hostNames: null,
-  };
-  const listener = await env.http.serve({ host: '127.0.0.1', port: 0 }, createApi(deps));
-  return {
-    port: listener.port,
-    workers,
-    pool,
-    copiedBytes: () =>
-      pool.families().find(({ name }) => name === 'munjigi_query_copied_bytes_total')!.samples[0]!.value,
-    async close() {
-      await listener.close();
-      await pool.close();
-      await head.close();
-    },
-  };
+/** Times of one server in ms. */
+interface Times {
+  readonly first: number;
+  readonly median: number;
 }
 
-async function startPrometheus(program: string, dir: string, client: HttpClient): Promise<ChildProcess> {
-  writeFileSync(join(dir, 'prometheus.yml'), 'global: {}\n');
-  const child = spawn(
-    program,
-    [
-      `--config.file=${join(dir, 'prometheus.yml')}`,
-      `--storage.tsdb.path=${join(dir, 'peer')}`,
-      '--storage.tsdb.min-block-duration=24h',
-      '--storage.tsdb.max-block-duration=24h',
-      `--web.listen-address=127.0.0.1:${PROMETHEUS_PORT}`,
-      '--log.level=error',
-    ],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
-  );
-  for (let i = 0; i < 600; i++) {
-    const ready = await client.get(PROMETHEUS_PORT, '/-/ready').catch(() => null);
-    if (ready?.status === 200) return child;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  child.kill();
-  throw new Error('prometheus did not become ready in 60 s');
+/** Medians in ms. */
+interface Phases {
+  readonly select: number;
+  readonly decode: number;
+  readonly evaluate: number;
+  readonly encode: number;
 }
 
-async function compare(
-  name: string,
-  query: string,
+interface Row {
+  readonly query: Query;
+  readonly bytes: number;
+  readonly theirs: Times;
+  /** In the order of the servers. */
+  readonly ours: readonly Times[];
+  /** Of the server with one worker; null: there is none. */
+  readonly phases: Phases | null;
+  readonly difference: string | null;
+}
+
+async function measure(
+  query: Query,
   end_ms: number,
-  ours: Ours,
+  { peer, ours }: { peer: Server; ours: readonly Ours[] },
   client: HttpClient,
-): Promise<boolean> {
-  const params = new URLSearchParams({
-    query,
-    start: String((end_ms - RANGE_MS) / 1000),
-    end: String(end_ms / 1000),
-    step: String(STEP_S),
-  });
-  const path = `/api/v1/query_range?${params.toString()}`;
-  for (let i = 0; i < WARM_UPS; i++)
-    for (const port of [ours.port, PROMETHEUS_PORT]) await timed(client, port, path);
-  const copiedBefore = ours.copiedBytes();
-  const mine: number[] = [];
-  const theirs: number[] = [];
-  let same = true;
-  for (let i = 0; i < RUNS; i++) {
-    const a = await timed(client, ours.port, path);
-    const b = await timed(client, PROMETHEUS_PORT, path);
-    mine.push(a.ms);
-    theirs.push(b.ms);
-    const difference = differenceOf(a.body, b.body);
-    if (difference !== null) {
-      console.error(`${name}: answers differ: ${difference}`);
-      same = false;
-      break;
+): Promise<Row> {
+  const path = pathOf(query, end_ms);
+  const ports = [Number(new URL(peer.url).port), ...ours.map(({ server }) => server.port)];
+  const times: number[][] = ports.map(() => []);
+  let bytes = 0;
+  let difference: string | null = null;
+  for (let run = 0; run <= RUNS; run++) {
+    const answers: Timed[] = [];
+    for (const [i, port] of ports.entries()) {
+      const answer = await ask(client, port, path);
+      times[i]!.push(answer.ms);
+      answers.push(answer);
+    }
+    const [theirs, ...mine] = answers;
+    for (const { body } of mine) {
+      bytes = body.length;
+      if (run === 0) difference ??= differenceOf(body, theirs!.body);
     }
   }
-  const copied = (ours.copiedBytes() - copiedBefore) / mine.length;
-  const [m, p] = [median(mine), median(theirs)];
-  console.log(
-    `${name}: munjigi ${m.toFixed(1)} ms (${list(mine)}), prometheus ${p.toFixed(1)} ms (${list(theirs)}), ` +
-      `${(p / m).toFixed(2)}x; ${Math.round(copied / 1024)} KiB copied between threads a query${same ? '' : '; WRONG'}`,
-  );
-  return same;
+  const alone = ours.find(({ workers }) => workers === 1);
+  const [theirs, ...mine] = times.map(([first, ...rest]) => ({ first: first!, median: median(rest) }));
+  const phases = alone === undefined ? null : await phasesOf(client, alone.server.port, `${path}&stats=all`);
+  return { query, bytes, theirs: theirs!, ours: mine, phases, difference };
 }
 
-function list(values: readonly number[]): string {
-  return values.map((ms) => ms.toFixed(0)).join(' ');
+function pathOf({ text, instant }: Query, end_ms: number): string {
+  const times: Record<string, string> = instant
+    ? { time: String(end_ms / 1000) }
+    : { start: String((end_ms - RANGE_MS) / 1000), end: String(end_ms / 1000), step: String(STEP_S) };
+  const params = new URLSearchParams({ query: text, ...times });
+  return `/api/v1/${instant ? 'query' : 'query_range'}?${params.toString()}`;
+}
+
+async function ask(client: HttpClient, port: number, path: string): Promise<Timed> {
+  const answer = await client.get(port, path);
+  if (answer.status === 200) return answer;
+  const text = new TextDecoder().decode(answer.body).slice(0, 500);
+  throw new Error(`status ${answer.status} from port ${port}: ${text}`);
+}
+
+/** Seconds, as the program says them. */
+interface Said {
+  readonly data: { readonly stats: { readonly phases: Phases } };
+}
+
+async function phasesOf(client: HttpClient, port: number, path: string): Promise<Phases> {
+  const all: Phases[] = [];
+  for (let run = 0; run < PHASE_RUNS; run++) {
+    const { body } = await ask(client, port, path);
+    all.push((JSON.parse(new TextDecoder().decode(body)) as Said).data.stats.phases);
+  }
+  const of = (phase: keyof Phases): number => 1000 * median(all.map((phases) => phases[phase]));
+  return { select: of('select'), decode: of('decode'), evaluate: of('evaluate'), encode: of('encode') };
 }
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
-async function timed(client: HttpClient, port: number, path: string): Promise<Timed> {
-  const answer = await client.get(port, path);
-  if (answer.status === 200) return answer;
-  throw new Error(`status ${answer.status} from port ${port}: ${textOf(answer.body).slice(0, 500)}`);
-}
+// ---- what is printed
 
-function textOf(body: Uint8Array): string {
-  return new TextDecoder().decode(body);
-}
-
-interface Matrix {
-  readonly data: {
-    readonly result: readonly {
-      readonly metric: Readonly<Record<string, string>>;
-      readonly values: readonly (readonly [number, string])[];
-    }[];
-  };
-}
-
-/** Null when the answers agree to 1e-9 of each value. */
-function differenceOf(a: Uint8Array, b: Uint8Array): string | null {
-  const [mine, theirs] = [a, b].map((body) => rowsOf(JSON.parse(textOf(body)) as Matrix)) as [
-    Map<string, Map<number, number>>,
-    Map<string, Map<number, number>>,
+function report(rows: readonly Row[], peer: Server, ours: readonly Ours[]): number {
+  console.log(
+    `${COUNTERS} counters, ${GAUGES} gauges, ${HISTOGRAMS} histograms of ${BOUNDS} bounds, a sample every 15 s; range 6 h, step ${STEP_S} s; ` +
+      `${cpus().length} cores, one query at a time; the first run and the median of the next ${RUNS}, in ms`,
+  );
+  const heads = ours.flatMap(({ workers }) => [
+    `${workers} first`,
+    `${workers} worker${workers > 1 ? 's' : ''}`,
+    'x',
+  ]);
+  const lines = [
+    ['query', 'KiB', 'prom. first', 'prometheus', ...heads, 'select', 'decode', 'evaluate', 'encode'],
+    ...rows.map(lineOf),
   ];
-  if (mine.size !== theirs.size) return `${mine.size} series against ${theirs.size}`;
-  for (const [series, values] of theirs) {
-    const own = mine.get(series);
-    if (own === undefined) return `no series ${series}`;
-    if (own.size !== values.size) return `${series}: ${own.size} points against ${values.size}`;
-    for (const [t, value] of values) {
-      const x = own.get(t);
-      const close = x !== undefined && Math.abs(x - value) <= 1e-9 * Math.max(Math.abs(x), Math.abs(value));
-      if (!close && !Number.isNaN(value)) return `${series} at ${t}: ${String(x)} against ${value}`;
-    }
+  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
+  for (const line of lines)
+    console.log(
+      line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
+    );
+  let good = true;
+  for (const { query, difference } of rows) {
+    if (difference === null) continue;
+    good = false;
+    console.log(`${query.name}: WRONG: ${difference}`);
   }
-  return theirs.size === 0 ? 'no series at all' : null;
+  ours.forEach(({ workers }, i) => {
+    const ratios = rows.map((row) => row.theirs.median / row.ours[i]!.median);
+    const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
+    const goal = GOALS.find(([of]) => of === workers)?.[1] ?? 0;
+    const worst = Math.min(...ratios);
+    const met = mean >= goal && worst >= 1;
+    good &&= met;
+    console.log(
+      `${workers} worker${workers > 1 ? 's' : ''}: geometric mean ${mean.toFixed(2)}x, least ${worst.toFixed(2)}x ` +
+        `(goal: ${goal}x, least 1x: ${met ? 'met' : 'MISSED'})`,
+    );
+  });
+  const theirs = peakMemoryOf(peer.pid);
+  console.log(`prometheus: ${memoryText(peer.pid)}`);
+  for (const { workers, server } of ours) {
+    const lower = peakMemoryOf(server.pid) <= theirs;
+    good &&= lower;
+    console.log(
+      `${workers} worker${workers > 1 ? 's' : ''}: ${memoryText(server.pid)} (goal: no more: ${lower ? 'met' : 'MISSED'})`,
+    );
+  }
+  return good ? 0 : 1;
 }
 
-function rowsOf(matrix: Matrix): Map<string, Map<number, number>> {
-  const rows = new Map<string, Map<number, number>>();
-  for (const { metric, values } of matrix.data.result) {
-    const key = JSON.stringify(Object.entries(metric).toSorted(([x], [y]) => (x < y ? -1 : 1)));
-    rows.set(key, new Map(values.map(([t, value]) => [t, Number(value.replace('Inf', 'Infinity'))])));
-  }
-  return rows;
+function lineOf({ query, bytes, theirs, ours, phases }: Row): string[] {
+  const shown = (ms: number): string => (ms < 10 ? ms.toFixed(1) : ms.toFixed(0));
+  return [
+    query.name,
+    Math.ceil(bytes / 1024).toString(),
+    shown(theirs.first),
+    shown(theirs.median),
+    ...ours.flatMap(({ first, median }) => [
+      shown(first),
+      shown(median),
+      (theirs.median / median).toFixed(2),
+    ]),
+    ...(phases === null
+      ? ['', '', '', '']
+      : [phases.select, phases.decode, phases.evaluate, phases.encode].map(shown)),
+  ];
+}
+
+function memoryText(pid: number): string {
+  const { resident, anonymous } = memoryOf(pid);
+  const mib = (bytes: number): string => (bytes / MIB).toFixed(0);
+  return `${mib(peakMemoryOf(pid))} MiB resident at most, ${mib(resident)} at the end, ${mib(anonymous)} of that its own`;
 }

@@ -1,4 +1,4 @@
-// `npm run fuzz -- NAME`: wrong bytes for decoders, for as long as is wanted.
+// `npm run fuzz -- NAME`: wrong bytes for decoders, random queries against a peer, for as long as is wanted.
 import { runNamed } from '../tools/run-named.ts';
 
 process.exitCode = await runNamed(

@@ -28,6 +28,7 @@ const ENGINES = new Set(['exposition', 'tsdb', 'promql', 'proxy']);
 const OUTSIDE: readonly (readonly [glob: RegExp, reason: string])[] = [
   [/^packages\/env\/src\/node\//, 'is the door'],
   [/^packages\/ui\//, 'runs in a browser'],
+  [/^examples\/promql-in-browser\//, 'runs in a browser'],
   [/^packages\/cli\/bin\//, 'runs before Node 24 is found'],
   [/\.(test|bench|fuzz)\.tsx?$/, 'tests and benchmarks'],
   [/\/testing\//, 'test helpers'],

@@ -20,6 +20,12 @@ export function memoryOf(pid: number): Memory {
   return { resident: of('VmRSS'), anonymous: of('RssAnon') + of('RssShmem') };
 }
 
+/** Bytes: the most that was ever resident. */
+export function peakMemoryOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024;
+}
+
 /** User and system time of all its threads so far. */
 export function cpuSecondsOf(pid: number): number {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -11,6 +11,7 @@ import {
   type HistogramColumns,
   type Labels,
 } from '@munjigi/model';
+import type { Readable } from '@munjigi/promql/memory-store';
 import { openChunkReader, openDb, withBlocks, type Db, type DbOptions } from '@munjigi/tsdb';
 import {
   inOrder,
@@ -109,6 +110,11 @@ export class OurStore {
     } finally {
       querier.close();
     }
+  }
+
+  /** For queries in this thread. */
+  readable(): Readable {
+    return { querier: () => this.#withBlocks.querier(), reader: () => openChunkReader(env.files) };
   }
 
   close(): Promise<void> {

@@ -2,7 +2,10 @@
 import { Command, CommanderError } from 'commander';
 import { OutputError, stderr, stdout } from '@munjigi/env/node';
 import { check, type CheckOptions } from './commands/check.ts';
-import { promqlQuery, type QueryOptions } from './commands/promql-query.ts';
+import { registerPromqlExplain } from './commands/promql-explain.ts';
+import { promqlFormat, type FormatOptions } from './commands/promql-format.ts';
+import { registerPromqlQuery } from './commands/promql-query.ts';
+import { registerPromqlTest } from './commands/promql-test.ts';
 import { registerTsdb } from './commands/tsdb/register.ts';
 import { up, type UpOptions } from './commands/up.ts';
 import { version } from './commands/version.ts';
@@ -40,31 +43,25 @@ export async function main(args: readonly string[]): Promise<number> {
     });
 
   const promql = program.command('promql').description('PromQL tools');
+  const done = (result: number): void => {
+    code = result;
+  };
+  registerPromqlQuery(promql, done, example);
+  registerPromqlExplain(promql, done, example);
+  registerPromqlTest(promql, done, example);
+
   promql
-    .command('query')
-    .description('evaluate an expression on a running munjigi or Prometheus')
-    .argument('<expr>', 'a PromQL expression')
-    .option('-s, --server <url>', 'where it runs', 'http://localhost:9090')
-    .option('-t, --time <time>', 'evaluation time: Unix seconds or RFC 3339; now when absent')
-    .option('--start <time>', 'first time of a range query')
-    .option('--end <time>', 'last time of a range query; now when absent')
-    .option('--step <duration>', 'resolution of a range query, as 15s', '15s')
-    .option('--json', 'print the reply as it came')
+    .command('format')
+    .description('print an expression as Prometheus formats it')
+    .argument('<expr>', 'a PromQL expression; - reads it from standard input')
+    .option('--check', 'print nothing; exit with 1 unless it is formatted already')
     .addHelpText(
       'after',
-      example("munjigi promql query 'sum by (route) (rate(munjigi_http_requests_total[1m]))'"),
+      example("munjigi promql format 'sum(rate(x[5m]))by(job)'", 'munjigi promql format --check - < q'),
     )
-    .action(async (expr: string, options: QueryOptions) => {
-      code = await promqlQuery(expr, options);
-    });
+    .action((expr: string, options: FormatOptions) => done(promqlFormat(expr, options)));
 
-  registerTsdb(
-    program,
-    (result) => {
-      code = result;
-    },
-    example,
-  );
+  registerTsdb(program, done, example);
 
   program
     .command('version')

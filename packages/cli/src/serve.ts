@@ -126,7 +126,7 @@ export async function serve(env: Env, config: MunjigiConfig, options: ServeOptio
 
     // The data plane.
     const dataPlane = createDataPlane(env, {
-      workers: threadCount(config.gateway?.workers ?? 0),
+      workers: config.gateway === null ? 0 : threadCount(config.gateway.workers),
       accessLog:
         config.gateway === null || config.gateway.accessLog === 'off' ? null : config.gateway.accessLog,
     });

@@ -8,6 +8,7 @@ test.each([
   ['1y2w3d4h5m6s7ms', 33_019_506_007],
   ['90m', 5_400_000],
   ['292y', 292 * 31_536_000_000],
+  ['9223372036854ms', 9_223_372_036_854],
 ])('reads %s', (text, ms) => {
   expect(parseDuration(text)).toEqual({ ms });
 });
@@ -16,9 +17,13 @@ test.each([
   ['', 'empty duration string'],
   ['1', 'not a valid duration string: "1"'],
   ['1m2h', 'not a valid duration string: "1m2h"'],
-  ['1.5h', 'not a valid duration string: "1.5h"'],
+  ['1m1m', 'not a valid duration string: "1m1m"'],
+  ['99999999999999999999s', 'not a valid duration string: "99999999999999999999s"'],
+  ['1.5h', 'unknown unit "." in duration "1.5h"'],
+  ['5y1hs', 'unknown unit "hs" in duration "5y1hs"'],
   ['-1m', 'not a valid duration string: "-1m"'],
   ['293y', 'duration out of range'],
+  ['9223372036855ms', 'duration out of range'],
 ])('refuses %j', (text, error) => {
   expect(parseDuration(text)).toEqual({ error });
 });

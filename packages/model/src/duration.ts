@@ -1,4 +1,5 @@
 // Prometheus' durations: `1h30m`, units y w d h m s ms from large to small, each at most once; `0` needs no unit.
+import { quoteText } from './labels.ts';
 
 const UNITS: readonly (readonly [unit: string, ms: number])[] = [
   ['y', 31_536_000_000],
@@ -15,21 +16,26 @@ export const MAX_DURATION_MS = 9_223_372_036_854;
 
 export type DurationResult = { readonly ms: number } | { readonly error: string };
 
-const SHAPE: RegExp =
-  /^(?:([0-9]+)y)?(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?(?:([0-9]+)ms)?$/;
-
 /** Reads a duration as Prometheus does; the error has its wording. Never negative. */
 export function parseDuration(text: string): DurationResult {
   if (text === '') return { error: 'empty duration string' };
   if (text === '0') return { ms: 0 };
-  const match = SHAPE.exec(text);
-  if (match === null) return { error: `not a valid duration string: ${JSON.stringify(text)}` };
+  const bad: DurationResult = { error: `not a valid duration string: ${quoteText(text)}` };
+  const parts = /([0-9]+)([^0-9]+)/y;
   let ms = 0;
-  for (let i = 0; i < UNITS.length; i++) {
-    const digits = match[i + 1];
-    if (digits !== undefined) ms += Number(digits) * UNITS[i]![1];
+  let last = -1;
+  while (parts.lastIndex < text.length) {
+    const part = parts.exec(text);
+    // More than 64 bits are no number there.
+    if (part === null || Number(part[1]) >= 2 ** 64) return bad;
+    const at = UNITS.findIndex(([unit]) => unit === part[2]);
+    if (at < 0) return { error: `unknown unit ${quoteText(part[2]!)} in duration ${quoteText(text)}` };
+    if (at <= last) return bad;
+    last = at;
+    ms += Number(part[1]) * UNITS[at]![1];
+    if (ms > MAX_DURATION_MS) return { error: 'duration out of range' };
   }
-  return ms > MAX_DURATION_MS ? { error: 'duration out of range' } : { ms };
+  return { ms };
 }
 
 /** Prints as Prometheus does: years and weeks only when nothing remains, else days, hours, ...; `0s` for zero. */

@@ -90,6 +90,9 @@ export function printLabels(labels: Labels): string {
   return `${bare ? name : ''}{${parts.join(', ')}}`;
 }
 
+/** What is printed as itself outside ASCII: letters, marks, numbers, punctuation, symbols; no spaces. */
+const PRINTABLE: RegExp = /[\p{L}\p{M}\p{N}\p{P}\p{S}]/u;
+
 /** Double quotes with the escapes that Go's `strconv.Quote` uses for the characters that must be escaped. */
 export function quoteText(text: string): string {
   let out = '"';
@@ -103,8 +106,14 @@ export function quoteText(text: string): string {
     else if (char === '\b') out += '\\b';
     else if (char === '\f') out += '\\f';
     else if (char === '\v') out += '\\v';
+    // A byte that belongs to no character, in a string literal of a query.
+    else if (code >= 0xdc80 && code <= 0xdcff) out += `\\x${(code - 0xdc00).toString(16)}`;
     else if (code < 0x20 || code === 0x7f) out += `\\x${code.toString(16).padStart(2, '0')}`;
-    else if (code >= 0x80 && code < 0xa0) out += `\\u${code.toString(16).padStart(4, '0')}`;
+    else if (code >= 0x80 && !PRINTABLE.test(char))
+      out +=
+        code < 0x10000
+          ? `\\u${code.toString(16).padStart(4, '0')}`
+          : `\\U${code.toString(16).padStart(8, '0')}`;
     else out += char;
   }
   return `${out}"`;

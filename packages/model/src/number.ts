@@ -19,8 +19,7 @@ export function parseNumber(text: string): NumberResult {
   if (body.includes('_') && !UNDERSCORES.test(body)) return bad;
   const plain = body.replaceAll('_', '');
   if (/^0[xX][0-9a-fA-F]+$/.test(plain) || /^0[bB][01]+$/.test(plain) || /^0[oO][0-7]+$/.test(plain)) {
-    const value = Number(plain.toLowerCase());
-    return value < 2 ** 63 ? { value: sign * value } : bad;
+    return bitsOf(plain) < 64 ? { value: sign * Number(plain.toLowerCase()) } : bad;
   }
   if (/^0[0-7]+$/.test(plain)) return { value: sign * Number(`0o${plain.slice(1)}`) };
   if (!/^(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/.test(plain)) return bad;
@@ -28,6 +27,15 @@ export function parseNumber(text: string): NumberResult {
   if (value === Infinity)
     return { error: `strconv.ParseFloat: parsing ${JSON.stringify(text)}: value out of range` };
   return { value: sign * value };
+}
+
+/** How many bits an integer written with a base prefix takes; its number may be rounded to one more. */
+function bitsOf(prefixed: string): number {
+  const base = prefixed[1]!.toLowerCase();
+  const digits = prefixed.slice(2).replace(/^0+/, '');
+  if (digits === '') return 0;
+  const each = base === 'x' ? 4 : base === 'o' ? 3 : 1;
+  return (digits.length - 1) * each + Number.parseInt(digits[0]!, 16).toString(2).length;
 }
 
 /**

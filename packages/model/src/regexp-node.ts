@@ -15,6 +15,8 @@ export type Node =
 
 /** Products of texts grow fast, unions only as the expression does. */
 const MAX_PRODUCT = 256;
+/** Of the texts of a product together, so that long ones are not written again and again. */
+const MAX_PRODUCT_CHARS = 65_536;
 const MAX_UNION = 4096;
 export const MAX_PREFIXES = 64;
 const MAX_PREFIX_CHARS = 64;
@@ -37,7 +39,7 @@ function push(nodes: Node[], node: Node): void {
   const last = nodes.at(-1);
   if (node.kind === 'texts') {
     if (node.texts.length === 1 && node.texts[0] === '') return;
-    if (last?.kind === 'texts' && last.texts.length * node.texts.length <= MAX_PRODUCT) {
+    if (last?.kind === 'texts' && isSmallProduct(last.texts, node.texts)) {
       nodes[nodes.length - 1] = textsNode(product(last.texts, node.texts));
       return;
     }
@@ -89,12 +91,22 @@ function powers(texts: readonly string[], min: number, max: number): string[] | 
   const all = new Set<string>();
   for (let n = 0; n <= max; n++) {
     if (n >= min) for (const text of power) all.add(text);
-    if (all.size > MAX_PRODUCT) return null;
+    if (all.size > MAX_PRODUCT || all.size * power[0]!.length > MAX_PRODUCT_CHARS) return null;
     if (n === max) break;
-    if (power.length * texts.length > MAX_PRODUCT) return null;
+    if (!isSmallProduct(power, texts) || power[0]!.length > MAX_PRODUCT_CHARS) return null;
     power = product(power, texts);
   }
   return [...all];
+}
+
+/** One text after one other is no product: it only grows. */
+function isSmallProduct(a: readonly string[], b: readonly string[]): boolean {
+  const count = a.length * b.length;
+  return count === 1 || (count <= MAX_PRODUCT && count * (longest(a) + longest(b)) <= MAX_PRODUCT_CHARS);
+}
+
+function longest(texts: readonly string[]): number {
+  return texts.reduce((most, text) => Math.max(most, text.length), 0);
 }
 
 function product(a: readonly string[], b: readonly string[]): string[] {

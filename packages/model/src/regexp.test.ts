@@ -1,6 +1,7 @@
 import { RE2JS } from 're2js';
 import { expect, test } from 'vitest';
-import { compileAnchored, RegExpError } from './regexp.ts';
+import { compileAnchored, MAX_REGEXP_PARTS, RegExpError } from './regexp.ts';
+import { regExpParts } from './regexp-size.ts';
 
 test.each<[source: string, set: string[]]>([
   ['', ['']],
@@ -207,4 +208,48 @@ test('random expressions: the engine says the same, sets and prefixes hold', () 
   }
   expect(wrong).toEqual([]);
   expect(valid).toBeGreaterThan(1000);
+});
+
+test.each<[source: string, parts: number]>([
+  ['api|db', 0],
+  ['a.b', 1],
+  ['(a|b)*', 2],
+  ['(?:a)', 1],
+  ['[]a-]x[^]]', 2],
+  ['[[:alpha:]\\]]', 1],
+  ['\\d\\.', 1],
+  ['a{3}', 3],
+  ['(a{0,100}){2,}', 202 + 2],
+  ['(a{0,10}){0,10}', 120],
+  ['a{x', 0],
+  ['((a', 0],
+])('%s has %i parts', (source, parts) => {
+  expect(regExpParts(source)).toBe(parts);
+});
+
+test.each([
+  '((a{0,100}){0,100}){0,100}',
+  'x{1000}'.repeat(500),
+  '[ab]'.repeat(20_001),
+  '(a|b)'.repeat(20_001),
+  'a?'.repeat(20_001),
+])('what an engine would take seconds for is refused', (source) => {
+  expect(() => compileAnchored(source)).toThrow(`more than ${MAX_REGEXP_PARTS} parts`);
+});
+
+// None of them may backtrack, nor may a compiler write a long text again and again: each would take minutes.
+test.each([
+  ['(a+)+$', false],
+  ['(a|a)*b', false],
+  ['(.*)*x', false],
+  ['(x+x+)+y', false],
+  ['(?:a?){30}a{30}', false],
+  ['.*.*.*.*.*=.*', false],
+  [`${'[ab]'.repeat(8)}${'x'.repeat(50_000)}`, false],
+  [`(${'abc'.repeat(50_000)}){0,2}`, false],
+  [Array.from({ length: 10_000 }, (_, i) => `v${i}x`).join('|'), false],
+  [Array.from({ length: 10_000 }, (_, i) => `v${i}.*`).join('|'), false],
+  ['(a|b|!)+', true],
+])('%.20s on 100,000 characters', (source, matches) => {
+  expect(compileAnchored(source).test(`${'a'.repeat(100_000)}!`)).toBe(matches);
 });

@@ -3,6 +3,10 @@
 import { RE2JS } from 're2js';
 import { apart, containedIn, MAX_PREFIXES, prefixesOf, type Node } from './regexp-node.ts';
 import { parseExpression } from './regexp-parse.ts';
+import { regExpParts } from './regexp-size.ts';
+
+/** Expressions that need an engine and have more parts, repetitions written out, are refused: they would take seconds to compile. */
+export const MAX_REGEXP_PARTS = 20_000;
 
 export class RegExpError extends Error {}
 
@@ -165,9 +169,15 @@ function earliestEnd(value: string, texts: readonly string[], from: number): num
 }
 
 function compileEngine(source: string): RE2JS {
+  if (regExpParts(source) > MAX_REGEXP_PARTS)
+    throw new RegExpError(
+      `error parsing regexp: expression too large: more than ${MAX_REGEXP_PARTS} parts with repetitions written out`,
+    );
   try {
     return RE2JS.compile(source, RE2JS.DOTALL);
   } catch (error) {
-    throw new RegExpError(error instanceof Error ? error.message : String(error));
+    const message = error instanceof Error ? error.message : String(error);
+    // The engine shows the flag as part of the expression.
+    throw new RegExpError(message.replace('`(?s)', '`'));
   }
 }

@@ -1,44 +1,22 @@
 // Aggregations over tables: those that do not fuse into a fragment, or stand over something else than a selector.
 import { formatNumber, labelsKey, type Labels } from '@munjigi/model';
 import type { AggregateOp } from './ast.ts';
-import type { Budget } from './fragment.ts';
-import { groupKey, groupLabels, setLabel } from './label-edit.ts';
+import { histogramIgnored } from './annotations.ts';
+import { aggregateHistograms } from './aggregate-histogram.ts';
+import { CELL, type Budget } from './fragment.ts';
+import { printHistogram } from './histogram/print.ts';
+import { groupRows, type About, type Grouping } from './grouping.ts';
+import { groupLabels, setLabel } from './label-edit.ts';
 import { checkCells, executionError } from './query-error.ts';
-import { newTable, scalarAt, type Scalar, type Table } from './table.ts';
+import { floatsOnly, histogramAt, newTable, scalarAt, type Scalar, type Table } from './table.ts';
 import { quantileOf } from './window.ts';
 import { hashRatio } from './label-hash.ts';
 
-export interface Grouping {
-  readonly without: boolean;
-  readonly labels: readonly string[];
-}
-
-interface Groups {
-  /** Group of each row. */
-  readonly of: Int32Array;
-  readonly labels: Labels[];
-}
-
-function groupRows(t: Table, g: Grouping): Groups {
-  const key = groupKey(g.labels, g.without);
-  const byKey = new Map<string, number>();
-  const labels: Labels[] = [];
-  const of = new Int32Array(t.labels.length);
-  t.labels.forEach((l, row) => {
-    const k = key(l);
-    let group = byKey.get(k);
-    if (group === undefined) {
-      group = labels.length;
-      byKey.set(k, group);
-      labels.push(groupLabels(l, g.labels, g.without));
-    }
-    of[row] = group;
-  });
-  return { of, labels };
-}
-
 /** sum, avg, count, min, max, group, stddev, stdvar. */
-export function aggregateSimple(b: Budget, op: AggregateOp, t: Table, g: Grouping): Table {
+export function aggregateSimple(b: Budget, op: AggregateOp, table: Table, g: Grouping, about: About): Table {
+  const addsUp = op === 'sum' || op === 'avg';
+  const counts = op === 'count' || op === 'group';
+  const t = addsUp ? floatsOnly(table) : counts ? anyAsFloat(table) : withoutHistograms(op, table, about);
   const groups = groupRows(t, g);
   const { steps } = t;
   const out = newTable(b, groups.labels, steps);
@@ -61,7 +39,20 @@ export function aggregateSimple(b: Budget, op: AggregateOp, t: Table, g: Groupin
     }
   }
   finish(op, state);
+  if (addsUp && table.histograms !== null) aggregateHistograms(b, op, table, groups, out, about);
   return out;
+}
+
+/** Every cell that holds anything counts. */
+function anyAsFloat(t: Table): Table {
+  if (t.histograms === null) return t;
+  return { ...t, present: t.present.map((cell) => Math.min(cell, 1)), histograms: null };
+}
+
+/** Aggregations of floats leave histograms out, and say so. */
+function withoutHistograms(op: AggregateOp, t: Table, { place, annotate }: About): Table {
+  if (t.present.includes(CELL.histogram)) annotate(histogramIgnored(op, place));
+  return floatsOnly(t);
 }
 
 interface State {
@@ -160,7 +151,8 @@ function finish(op: AggregateOp, s: State): void {
 }
 
 /** quantile(phi, ...). */
-export function aggregateQuantile(b: Budget, t: Table, phi: Scalar, g: Grouping): Table {
+export function aggregateQuantile(b: Budget, table: Table, phi: Scalar, g: Grouping, about: About): Table {
+  const t = withoutHistograms('quantile', table, about);
   const groups = groupRows(t, g);
   const { steps } = t;
   const out = newTable(b, groups.labels, steps);
@@ -169,19 +161,31 @@ export function aggregateQuantile(b: Budget, t: Table, phi: Scalar, g: Grouping)
     members[group]!.push(row);
     if (t.drops[row] === 1) out.drops[group] = 1;
   });
-  const scratch = new Float64Array(t.labels.length);
+  const most = members.reduce((m, rows) => Math.max(m, rows.length), 0);
+  const scratch = Array.from({ length: STEPS_TOGETHER }, () => new Float64Array(most));
+  const counts = new Int32Array(STEPS_TOGETHER);
   members.forEach((rows, group) => {
-    for (let k = 0; k < steps; k++) {
-      let n = 0;
-      for (const row of rows) if (t.present[row * steps + k] === 1) scratch[n++] = t.values[row * steps + k]!;
-      if (n === 0) continue;
-      out.values[group * steps + k] = quantileOf(scalarAt(phi, k), scratch, n);
-      out.present[group * steps + k] = 1;
+    for (let from = 0; from < steps; from += STEPS_TOGETHER) {
+      const width = Math.min(STEPS_TOGETHER, steps - from);
+      counts.fill(0);
+      for (const row of rows) {
+        const at = row * steps + from;
+        for (let j = 0; j < width; j++)
+          if (t.present[at + j] === 1) scratch[j]![counts[j]!++] = t.values[at + j]!;
+      }
+      for (let j = 0; j < width; j++) {
+        if (counts[j] === 0) continue;
+        const to = group * steps + from + j;
+        out.values[to] = quantileOf(scalarAt(phi, from + j), scratch[j]!, counts[j]!);
+        out.present[to] = 1;
+      }
     }
   });
   return out;
 }
 
+/** Steps whose cells are gathered in one pass over the rows: neighbours lie in the same cache line. */
+const STEPS_TOGETHER = 16;
 /** Rows come one by one, the table that they need at the end. */
 const ROWS_BETWEEN_CHECKS = 256;
 
@@ -197,7 +201,8 @@ export function aggregateCountValues(b: Budget, t: Table, label: string, g: Grou
     for (let k = 0; k < steps; k++) {
       const at = row * steps + k;
       if (t.present[at] === 0) continue;
-      const text = formatNumber(t.values[at]!);
+      const h = histogramAt(t, at);
+      const text = h === null ? formatNumber(t.values[at]!) : printHistogram(h);
       let to = known.get(text);
       if (to === undefined) {
         const shown = groupLabels(setLabel(t.labels[row]!, label, text), names, g.without);
@@ -230,11 +235,14 @@ export type SelectOp = 'topk' | 'bottomk' | 'limitk' | 'limit_ratio';
  * the order in which an instant query shows them.
  */
 export function aggregateSelect(
-  t: Table,
+  table: Table,
   op: SelectOp,
   param: Scalar,
   g: Grouping,
+  about: About,
 ): { table: Table; order: number[] } {
+  const byValue = op === 'topk' || op === 'bottomk';
+  const t = byValue && param.values.some((p) => p >= 1) ? withoutHistograms(op, table, about) : table;
   const groups = groupRows(t, g);
   const members: number[][] = groups.labels.map(() => []);
   groups.of.forEach((group, row) => members[group]!.push(row));
@@ -247,7 +255,7 @@ export function aggregateSelect(
     const p = scalarAt(param, k);
     const most = Math.min(Math.trunc(p), t.labels.length);
     for (const rows of members) {
-      const there = rows.filter((row) => t.present[row * steps + k] === 1);
+      const there = rows.filter((row) => t.present[row * steps + k] !== CELL.absent);
       const chosen =
         op === 'limit_ratio'
           ? there.filter((row) => inRatio(offsets[row]!, Math.max(-1, Math.min(1, p))))
@@ -256,7 +264,7 @@ export function aggregateSelect(
             : op === 'limitk'
               ? there.slice(0, most)
               : best(t, there, k, most, op === 'topk');
-      for (const row of chosen) keep[row * steps + k] = 1;
+      for (const row of chosen) keep[row * steps + k] = t.present[row * steps + k]!;
       if (steps === 1) order.push(...chosen);
     }
   }

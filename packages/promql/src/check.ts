@@ -1,7 +1,6 @@
 // Types: what every node gives and whether its children give what it takes. Messages are Prometheus'.
 import { compileMatcher, quoteText } from '@munjigi/model';
 import type { Binary, Call, Expr, ValueType, VectorSelector } from './ast.ts';
-import { childrenOf } from './ast.ts';
 import { AGGREGATE_PARAMS, FUNCTIONS, typeWord } from './functions.ts';
 import { parseErrorAt, type ParseError } from './position.ts';
 
@@ -39,110 +38,115 @@ export function typeOf(e: Expr): ValueType {
   }
 }
 
-/** Collects all type errors of a tree; settles the cardinality of set operators and drops matching where a side is a scalar. */
+/**
+ * Collects all type errors of a tree in the order in which Prometheus finds them; settles the cardinality of set operators and drops
+ * matching where a side is a scalar.
+ */
 export function checkTypes(root: Expr, text: string, errors: ParseError[]): void {
-  const types = new Map<Expr, ValueType>();
-  const fail = (e: { readonly start: number; readonly end: number }, message: string): void => {
+  check(root, text, (e, message) => {
     errors.push(parseErrorAt(text, e.start, e.end, message));
-  };
-  const check = (e: Expr, bare: VectorSelector | null): void => {
-    const labelsOnly =
-      e.kind === 'call' && e.func === 'info' && e.args[1]?.kind === 'vector' ? e.args[1] : null;
-    for (const child of childrenOf(e)) check(child, labelsOnly);
-    const type = (c: Expr): ValueType => types.get(c)!;
-    types.set(e, ownType(e, type));
-    switch (e.kind) {
-      case 'number':
-      case 'string':
-      case 'matrix':
-      case 'paren':
-        return;
-      case 'vector':
-        checkSelector(e, e === bare, fail);
-        return;
-      case 'subquery':
-        if (type(e.expr) !== 'vector')
-          fail(e, `subquery is only allowed on instant vector, got ${type(e.expr)} instead`);
-        return;
-      case 'unary':
-        if (type(e.expr) !== 'scalar' && type(e.expr) !== 'vector')
-          fail(
-            e,
-            `unary expression only allowed on expressions of type scalar or instant vector, got "${typeWord(type(e.expr))}"`,
-          );
-        return;
-      case 'aggregate': {
-        if (type(e.expr) !== 'vector')
-          fail(
-            e.expr,
-            `expected type instant vector in aggregation expression, got ${typeWord(type(e.expr))}`,
-          );
-        const wanted = AGGREGATE_PARAMS.get(e.op);
-        if (wanted !== undefined && e.param !== null && type(e.param) !== wanted)
-          fail(e.param, `expected type ${wanted} in aggregation parameter, got ${typeWord(type(e.param))}`);
-        return;
-      }
-      case 'call':
-        checkCall(e, type, fail);
-        return;
-      case 'binary':
-        checkBinary(e, type, text, fail);
-    }
-  };
-  check(root, null);
+  });
 }
 
-function ownType(e: Expr, type: (c: Expr) => ValueType): ValueType {
-  // Asks the children's known types: typeOf from every node would walk long chains again and again.
-  if (e.kind === 'binary')
-    return type(e.left) === 'scalar' && type(e.right) === 'scalar' ? 'scalar' : 'vector';
-  if (e.kind === 'unary' || e.kind === 'paren') return type(e.expr);
-  return typeOf(e);
+/** Checks a node and what is below it; returns its type. */
+function check(e: Expr, text: string, fail: Fail): ValueType {
+  const expectType = (child: Expr, want: ValueType, where: string): void => {
+    const type = check(child, text, fail);
+    if (type !== want) fail(child, `expected type ${typeWord(want)} in ${where}, got ${typeWord(type)}`);
+  };
+  switch (e.kind) {
+    case 'number':
+      return 'scalar';
+    case 'string':
+      return 'string';
+    case 'paren':
+      return check(e.expr, text, fail);
+    case 'vector':
+      checkSelector(e, fail);
+      return 'vector';
+    case 'matrix':
+      checkSelector(e.selector, fail);
+      return 'matrix';
+    case 'subquery': {
+      const type = check(e.expr, text, fail);
+      if (type !== 'vector') fail(e, `subquery is only allowed on instant vector, got ${type} instead`);
+      return 'matrix';
+    }
+    case 'unary': {
+      const type = check(e.expr, text, fail);
+      if (type !== 'scalar' && type !== 'vector')
+        fail(
+          e,
+          `unary expression only allowed on expressions of type scalar or instant vector, got "${typeWord(type)}"`,
+        );
+      return type;
+    }
+    case 'aggregate': {
+      expectType(e.expr, 'vector', 'aggregation expression');
+      const wanted = AGGREGATE_PARAMS.get(e.op);
+      if (wanted !== undefined && e.param !== null) expectType(e.param, wanted, 'aggregation parameter');
+      return 'vector';
+    }
+    case 'call':
+      return checkCall(e, expectType, fail);
+    case 'binary': {
+      const left = check(e.left, text, fail);
+      const right = check(e.right, text, fail);
+      checkBinary(e, left, right, text, fail);
+      return left === 'scalar' && right === 'scalar' ? 'scalar' : 'vector';
+    }
+  }
 }
 
 type Fail = (e: { readonly start: number; readonly end: number }, message: string) => void;
 
-function checkSelector(e: VectorSelector, mayBeEmpty: boolean, fail: Fail): void {
+function checkSelector(e: VectorSelector, fail: Fail): void {
   if (e.name !== '') {
     for (const m of e.matchers.slice(0, -1))
       if (m.name === '__name__')
         fail(e, `metric name must not be set twice: ${quoteText(e.name)} or ${quoteText(m.value)}`);
     return;
   }
-  if (!mayBeEmpty && !e.matchers.some((m) => !compileMatcher(m)('')))
+  if (!e.matchers.some((m) => !compileMatcher(m)('')))
     fail(e, 'vector selector must contain at least one non-empty matcher');
 }
 
-function checkCall(e: Call, type: (c: Expr) => ValueType, fail: Fail): void {
-  const signature = FUNCTIONS.get(e.func);
-  if (signature === undefined) return;
-  const wanted = signature.args.length;
+function checkCall(
+  e: Call,
+  expectType: (child: Expr, want: ValueType, where: string) => void,
+  fail: Fail,
+): ValueType {
+  const { args: wanted, variadic, returns } = FUNCTIONS.get(e.func)!;
   const got = e.args.length;
   const name = `in call to ${quoteText(e.func)}, got ${got}`;
-  if (signature.variadic === 0) {
-    if (got !== wanted) fail(e, `expected ${wanted} argument(s) ${name}`);
-  } else if (got < wanted - 1) fail(e, `expected at least ${wanted - 1} argument(s) ${name}`);
-  else if (signature.variadic > 0 && got > wanted - 1 + signature.variadic)
-    fail(e, `expected at most ${wanted - 1 + signature.variadic} argument(s) ${name}`);
-  if (e.func === 'info' && e.args[1] !== undefined) {
-    const labels = e.args[1];
-    if (labels.kind !== 'vector') fail(labels, 'expected label selectors only');
-    else if (labels.name !== '') fail(labels, 'expected label selectors only, got vector selector instead');
+  if (variadic === 0) {
+    if (got !== wanted.length) fail(e, `expected ${wanted.length} argument(s) ${name}`);
+  } else {
+    const least = wanted.length - 1;
+    const most = least + variadic;
+    if (got < least) fail(e, `expected at least ${least} argument(s) ${name}`);
+    else if (variadic > 0 && got > most) fail(e, `expected at most ${most} argument(s) ${name}`);
   }
+  const where = `call to function ${quoteText(e.func)}`;
+  const labels = e.func === 'info' ? e.args[1] : undefined;
+  if (labels !== undefined) checkInfoLabels(e, labels, where, fail);
   e.args.forEach((arg, i) => {
-    if (i >= wanted && signature.variadic === 0) return;
-    const want = signature.args[Math.min(i, wanted - 1)]!;
-    if (type(arg) !== want)
-      fail(
-        arg,
-        `expected type ${typeWord(want)} in call to function ${quoteText(e.func)}, got ${typeWord(type(arg))}`,
-      );
+    if (i >= wanted.length && variadic === 0) return;
+    // What info() takes as labels is no selection: it may match everything.
+    if (arg === labels && arg.kind === 'vector' && arg.name === '') return;
+    expectType(arg, wanted[Math.min(i, wanted.length - 1)]!, where);
   });
+  return returns;
 }
 
-function checkBinary(e: Binary, type: (c: Expr) => ValueType, text: string, fail: Fail): void {
-  const left = type(e.left);
-  const right = type(e.right);
+function checkInfoLabels(e: Call, labels: Expr, where: string, fail: Fail): void {
+  const type = typeOf(labels);
+  if (type !== 'vector') fail(e, `expected type instant vector in ${where}, got ${typeWord(type)}`);
+  if (labels.kind !== 'vector') fail(labels, 'expected label selectors only');
+  else if (labels.name !== '') fail(labels, 'expected label selectors only, got vector selector instead');
+}
+
+function checkBinary(e: Binary, left: ValueType, right: ValueType, text: string, fail: Fail): void {
   const comparison = isComparison(e.op);
   const set = isSetOperator(e.op);
   const m = e.matching!;
@@ -150,8 +154,9 @@ function checkBinary(e: Binary, type: (c: Expr) => ValueType, text: string, fail
     fail(operatorSpan(e, text), 'bool modifier can only be used on comparison operators');
   if (comparison && !e.bool && left === 'scalar' && right === 'scalar')
     fail(operatorSpan(e, text), 'comparisons between scalars must use BOOL modifier');
+  const include = new Set(m.on ? m.include : []);
   for (const label of m.labels)
-    if (m.on && m.include.includes(label))
+    if (include.has(label))
       fail(operatorSpan(e, text), `label ${quoteText(label)} must not occur in ON and GROUP clause at once`);
   for (const [side, t] of [
     [e.left, left],

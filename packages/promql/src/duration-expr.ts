@@ -2,11 +2,10 @@
 import { MAX_DURATION_MS, parseDuration, parseNumber } from '@munjigi/model';
 import type { DurationExpr, DurationOp, NumberLiteral } from './ast.ts';
 import type { Token } from './lex.ts';
-import { SyntaxStop, type TokenStream } from './tokens.ts';
+import type { TokenStream } from './tokens.ts';
 
 const PRECEDENCE: Readonly<Record<string, number>> = { '+': 1, '-': 1, '*': 2, '/': 2, '%': 2, '^': 3 };
 const MAX_NESTING = 100;
-const WANTED = 'number, duration, step(), or range()';
 
 /** A number or duration token as a literal; a duration's value is in seconds. */
 export function literalOf(s: TokenStream, t: Token): NumberLiteral {
@@ -29,59 +28,46 @@ export class DurationParser {
     this.#s = s;
   }
 
-  /** A range or a step: greater than zero where it is a literal. `context` is for the message when there is none. */
-  positive(context: string): DurationExpr {
-    const e = this.#sum(1, context);
+  /** A range or a step: greater than zero where it is a literal. */
+  positive(): DurationExpr {
+    const e = this.#sum(1);
     if (e.kind !== 'number') return e;
     if (!(e.value > 0)) this.#s.error(e.start, e.end, 'duration must be greater than 0');
-    return whole(e);
+    return wholeMilliseconds(e);
   }
 
-  /** What follows `offset`: a signed literal or call, or anything in parentheses. */
+  /**
+   * What follows `offset`. A literal or a call, signed or not, ends there (`x offset 5m + 1` adds to x); what begins with a parenthesis
+   * or with two signs goes on as duration arithmetic, but a signed parenthesis ends after itself.
+   */
   offset(): DurationExpr {
     const s = this.#s;
     const sign = s.is('+') || s.is('-') ? s.next() : null;
-    if (s.is('(')) {
-      const inner = this.#primary('offset');
-      if (sign !== null) return applySign(s, sign, inner);
-      return this.#continueOffset(inner);
-    }
-    // Two signs begin an expression of their own: `offset -(1h) * 2` ends before `*`, `offset --(1h) * 2` does not.
-    if (sign !== null && (s.is('+') || s.is('-')))
-      return this.#continueOffset(applySign(s, sign, this.#unary('offset')));
-    const e = this.#primary('offset');
-    return whole(sign === null ? e : applySign(s, sign, e));
+    if (sign === null) return s.is('(') ? this.#sum(1) : wholeMilliseconds(this.#primary());
+    if (s.is('+') || s.is('-')) return wholeMilliseconds(this.#sumFrom(applySign(s, sign, this.#unary()), 1));
+    if (s.is('number') || s.is('duration'))
+      return wholeMilliseconds(applySign(s, sign, literalOf(s, s.next())));
+    const e = this.#primary();
+    // The sign of a call is kept even where it says nothing.
+    if (e.kind === 'duration' && !e.paren) return signed(sign, e);
+    return applySign(s, sign, e);
   }
 
-  /** `offset (1h) * 2` goes on as duration arithmetic where the right side is a duration, else it is PromQL arithmetic. */
-  #continueOffset(first: DurationExpr): DurationExpr {
-    const s = this.#s;
-    const mark = s.mark;
-    const known = s.errors.length;
-    try {
-      return this.#sumFrom(first, 1, 'offset');
-    } catch (stop) {
-      if (!(stop instanceof SyntaxStop)) throw stop;
-      s.back(mark);
-      s.errors.length = known;
-      return first;
-    }
+  #sum(least: number): DurationExpr {
+    return this.#sumFrom(this.#unary(), least);
   }
 
-  #sum(least: number, context: string): DurationExpr {
-    return this.#sumFrom(this.#unary(context), least, context);
-  }
-
-  #sumFrom(first: DurationExpr, least: number, context: string): DurationExpr {
+  #sumFrom(first: DurationExpr, least: number): DurationExpr {
     const s = this.#s;
     let left = first;
     for (;;) {
+      s.look();
       const op = s.token;
       const precedence = PRECEDENCE[op.kind];
       if (precedence === undefined || precedence < least) return left;
       s.next();
       this.#enter();
-      const right = this.#sum(op.kind === '^' ? precedence : precedence + 1, context);
+      const right = this.#sum(op.kind === '^' ? precedence : precedence + 1);
       this.#nesting--;
       if (right.kind === 'number' && right.value === 0 && (op.kind === '/' || op.kind === '%'))
         s.error(op.start, op.end, op.kind === '/' ? 'division by zero' : 'modulo by zero');
@@ -102,31 +88,31 @@ export class DurationParser {
       this.#s.stop(this.#s.token, `duration expression nested too deeply: more than ${MAX_NESTING} levels`);
   }
 
-  #unary(context: string): DurationExpr {
+  #unary(): DurationExpr {
     const s = this.#s;
-    if (!s.is('+') && !s.is('-')) return this.#primary(context);
+    if (!s.is('+') && !s.is('-')) return this.#primary();
     const sign = s.next();
     this.#enter();
     // Weaker than `^`: -2^2 is -(2^2).
-    const e = this.#sum(PRECEDENCE['^']!, context);
+    const e = this.#sum(PRECEDENCE['^']!);
     this.#nesting--;
     return applySign(s, sign, e);
   }
 
-  #primary(context: string): DurationExpr {
+  #primary(): DurationExpr {
     const s = this.#s;
     const t = s.token;
     if (t.kind === 'number' || t.kind === 'duration') {
       const literal = literalOf(s, s.next());
-      if (Math.abs(literal.value) * 1000 > MAX_DURATION_MS) s.error(t.start, t.end, 'duration out of range');
+      if (!isDuration(literal.value)) s.error(t.start, t.end, 'duration out of range');
       return literal;
     }
     if (t.kind === '(') {
       s.next();
       this.#enter();
-      const inner = this.#sum(1, context);
+      const inner = this.#sum(1);
       this.#nesting--;
-      const close = s.expect(')', '', '');
+      const close = s.expect(')');
       if (inner.kind === 'duration') return { ...inner, paren: true, start: t.start, end: close.end };
       return {
         kind: 'duration',
@@ -140,36 +126,45 @@ export class DurationParser {
     }
     if (t.kind === 'step' || t.kind === 'range' || t.kind === 'min_of' || t.kind === 'max_of') {
       s.next();
-      s.expect('(', '', '');
+      s.expect('(');
       let left: DurationExpr | null = null;
       let right: DurationExpr | null = null;
       if (t.kind === 'min_of' || t.kind === 'max_of') {
         this.#enter();
-        left = this.#sum(1, context);
-        s.expect(',', '', '');
-        right = this.#sum(1, context);
+        left = this.#sum(1);
+        s.expect(',');
+        right = this.#sum(1);
         this.#nesting--;
       }
-      const close = s.expect(')', '', '');
+      const close = s.expect(')');
       return { kind: 'duration', op: t.kind, left, right, paren: false, start: t.start, end: close.end };
     }
-    return s.unexpected(context, WANTED);
+    return s.unexpected();
   }
+}
+
+function isDuration(seconds: number): boolean {
+  return Math.abs(seconds) * 1000 <= MAX_DURATION_MS;
 }
 
 function applySign(s: TokenStream, sign: Token, e: DurationExpr): DurationExpr {
   if (e.kind === 'number') {
     const value = sign.kind === '-' ? -e.value : e.value;
-    if (Math.abs(value) * 1000 > MAX_DURATION_MS) s.error(sign.start, e.end, 'duration out of range');
+    if (!isDuration(value)) s.error(sign.start, e.end, 'duration out of range');
     return { ...e, value, start: sign.start };
   }
-  if (sign.kind === '+') return e;
-  return { kind: 'duration', op: '-', left: null, right: e, paren: false, start: sign.start, end: e.end };
+  return sign.kind === '+' ? e : signed(sign, e);
 }
 
-/** A literal of whole milliseconds alone in its place prints as a duration, however it was written. */
-function whole(e: DurationExpr): DurationExpr {
+function signed(sign: Token, e: DurationOp): DurationOp {
+  const op = sign.kind as '+' | '-';
+  return { kind: 'duration', op, left: null, right: e, paren: false, start: sign.start, end: e.end };
+}
+
+/** A literal alone in its place is a duration however it was written, and has whole milliseconds: what is below is dropped. */
+function wholeMilliseconds(e: DurationExpr): DurationExpr {
   if (e.kind !== 'number') return e;
-  const ms = Math.round(e.value * 1000);
-  return ms !== 0 && ms / 1000 === e.value ? { ...e, duration: true } : e;
+  // Through nanoseconds, rounded, as Prometheus keeps it: 0.0015 is 1 ms, and 1.001 is not 1000 ms.
+  const value = Math.trunc(Math.round(e.value * 1e9) / 1e6) / 1000;
+  return { ...e, value, duration: true };
 }

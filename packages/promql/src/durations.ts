@@ -1,5 +1,6 @@
 // Duration expressions to milliseconds, once the query's times are known.
-import { largest, power, smallest } from './arithmetic.ts';
+import { largest, smallest } from './arithmetic.ts';
+import { power } from './elementary/exponential.ts';
 import type { DurationExpr } from './ast.ts';
 import { executionError } from './query-error.ts';
 

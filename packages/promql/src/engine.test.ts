@@ -8,7 +8,8 @@ import { plan, type PlanOptions } from './plan.ts';
 import type { QueryError } from './query-error.ts';
 import { eachPoint, type Result } from './result.ts';
 import { runFragment } from './run-fragment.ts';
-import { MemoryStore, queryOnce, runTestFile } from './testing.ts';
+import { MemoryStore, queryOnce } from './memory-store.ts';
+import { runScript } from './scripts/run.ts';
 
 /** A result as text: one line a series. */
 function show(r: Result): string[] {
@@ -185,13 +186,12 @@ describe('what cannot be answered', () => {
       'invalid regular expression in label_replace(): (',
     ],
     ['topk(scalar(nothing), info)', 'execution', 'Parameter value is NaN'],
-    ['histogram_sum(info)', 'unsupported', '1:1: histogram_sum() is not supported yet'],
     [
       'resets(info[5m] smoothed)',
       'execution',
       'smoothed modifier can only be used with: delta, increase, rate - not with resets',
     ],
-    ['info[step()]', 'execution', '1:6: duration must be greater than 0'],
+    ['info[step()]', 'execution', '5:11: duration must be greater than 0'],
   ])('%s', async (text, kind, message) => {
     const store = shop();
     series(store, { __name__: 'also', instance: '0', owner: 'x' }, 60_000, Array(16).fill(1));
@@ -219,7 +219,7 @@ describe('budget', () => {
   test('a limit of bytes', async () => {
     const budget = newBudget({ maxSamples: 0, maxBytes: 100 });
     await expect(queryOnce(shop(), 'requests_total', { ...OVER, budget })).rejects.toThrow(
-      'query needs 1024 bytes of memory and may hold 100 (query.max_memory)',
+      'query needs 2048 bytes of memory and may hold 100 (query.max_memory)',
     );
   });
   test('cancelling', async () => {
@@ -297,7 +297,7 @@ test('a metric whose name is no counter gets a hint with its place', async () =>
 });
 
 test('classic histograms', async () => {
-  const result = await runTestFile(`
+  const result = await runScript(`
 load 5m
   h_bucket{le="0.1"} 0+10x10
   h_bucket{le="1"} 0+20x10
@@ -327,7 +327,7 @@ eval instant at 50m histogram_quantile(0.9, falling_bucket)
 eval range from 0 to 10m step 5m histogram_quantile(0.9, sum by (le) (h_bucket))
   {} NaN 1 1
 `);
-  expect(result).toEqual({ passed: 6, failures: [] });
+  expect(result).toEqual({ passed: 6, failures: [], problems: [] });
 });
 
 test('names: dropped at once by default, at the end with delayed removal', async () => {

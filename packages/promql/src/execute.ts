@@ -1,36 +1,71 @@
 // Walks a plan: fragments are run through `io`, everything above them is computed here on columns.
 import {
   EMPTY_LABELS,
-  formatNumber,
   growColumn,
   labelsKey,
   labelValue,
   newColumn,
+  quoteText,
   RegExpError,
+  RESET_HINT,
   type Labels,
 } from '@munjigi/model';
 import { aggregateCountValues, aggregateQuantile, aggregateSelect, aggregateSimple } from './aggregate.ts';
 import { DATE_FUNCTIONS, largest, MATH_FUNCTIONS, scalarBinary, smallest } from './arithmetic.ts';
 import { isComparison, isSetOperator } from './check.ts';
-import { histogramFraction, histogramQuantiles, type HistogramContext } from './classic-histogram.ts';
-import type { Annotation, Fragment, FragmentPartial, Grid, QueryIO } from './fragment.ts';
+import {
+  counterNameHint,
+  finalAnnotations,
+  invalidQuantile,
+  invalidRatio,
+  invalidStrategy,
+  sortInRange,
+} from './annotations.ts';
+import { histogramBinary } from './binary-histogram.ts';
+import {
+  CELL,
+  noHistograms,
+  type Annotation,
+  type Fragment,
+  type FragmentPartial,
+  type Grid,
+  type QueryIO,
+} from './fragment.ts';
+import type { About } from './grouping.ts';
+import { scaleHistogram } from './histogram/arithmetic.ts';
+import { NATIVE_FUNCTIONS } from './histogram/functions.ts';
+import type { Histogram } from './histogram/histogram.ts';
+import { histogramFraction, histogramQuantiles, type HistogramContext } from './histogram-functions.ts';
+import { infoFragments, withInfo } from './info.ts';
 import { withoutMetadata } from './label-edit.ts';
-import { labelJoin, labelReplace } from './label-functions.ts';
+import { isLabelName, labelJoin, labelReplace } from './label-functions.ts';
 import { setOperation, vectorOperation } from './match.ts';
-import { uniqueAnnotations } from './merge.ts';
+import { costOf } from './observe.ts';
 import type { Plan } from './plan.ts';
-import type { AggregateNode, BinaryNode, CallNode, FragmentNode, PlanNode, WindowNode } from './plan-node.ts';
-import { checkCancelled, executionError, unsupported } from './query-error.ts';
+import type {
+  AggregateNode,
+  BinaryNode,
+  CallNode,
+  FragmentNode,
+  InfoNode,
+  PlanNode,
+  WindowNode,
+} from './plan-node.ts';
+import { checkCancelled, executionError } from './query-error.ts';
 import type { Result } from './result.ts';
-import { counterNameHint } from './run-fragment.ts';
+import { samplesOf } from './mixed-samples.ts';
+import { mixedWindow } from './mixed-window.ts';
 import { sortRows } from './sort.ts';
 import {
   DUPLICATE_LABELS,
   dropNames,
+  floatsOnly,
+  histogramAt,
   joinEqualRows,
   newTable,
   owned,
   pickRows,
+  putHistogram,
   release,
   repeated,
   rowsInLabelOrder,
@@ -90,7 +125,7 @@ class Execution {
   }
 
   #done(): { annotations: readonly Annotation[]; samplesRead: number } {
-    return { annotations: uniqueAnnotations(this.#annotations), samplesRead: this.#samplesRead };
+    return { annotations: finalAnnotations(this.#annotations), samplesRead: this.#samplesRead };
   }
 
   #finish(value: Value): Result {
@@ -129,7 +164,7 @@ class Execution {
         t_ms,
         labels,
         values: Float64Array.from(rows, (row) => t.values[row]!),
-        histograms: null,
+        histograms: t.histograms === null ? null : rows.map((row) => histogramAt(t, row)),
         ...this.#done(),
       };
     }
@@ -141,7 +176,7 @@ class Execution {
       type: 'matrix',
       labels: sorted.labels,
       values: sorted.values,
-      histograms: null,
+      histograms: sorted.histograms,
       present: sorted.present,
       grid,
       ...this.#done(),
@@ -151,12 +186,12 @@ class Execution {
   /** A range selector as the whole instant query: its samples. */
   async #samples(n: FragmentNode): Promise<Result> {
     const p = await this.#partials.get(n.fragment.id)!;
-    const { first, t, v } = p.samples!;
+    const { first, t, v, histograms } = p.samples!;
     return {
       type: 'matrix',
       labels: p.labels,
       values: v,
-      histograms: null,
+      histograms,
       grid: null,
       first,
       times: t,
@@ -178,7 +213,7 @@ class Execution {
       type: 'matrix',
       labels: sorted.labels,
       values: sorted.values,
-      histograms: null,
+      histograms: sorted.histograms,
       present: sorted.present,
       grid: input.grid,
       ...this.#done(),
@@ -186,6 +221,13 @@ class Execution {
   }
 
   async #node(n: PlanNode): Promise<Value> {
+    const done = this.#io.observe?.(n);
+    const value = await this.#valueOf(n);
+    done?.(costOf(value));
+    return value;
+  }
+
+  async #valueOf(n: PlanNode): Promise<Value> {
     checkCancelled(this.#io.budget);
     this.#order = null;
     switch (n.kind) {
@@ -210,8 +252,12 @@ class Execution {
       case 'negate': {
         const v = await this.#node(n.input);
         if (v.type === 'scalar') return { type: 'scalar', values: v.values.map((x) => -x) };
-        return this.#dropNames(await this.#eachValue(v as Table, (x) => -x));
+        return this.#negated(v as Table);
       }
+      case 'info':
+        return this.#info(n);
+      case 'fail':
+        throw executionError(n.message);
       case 'subquery':
         throw new TypeError('a subquery has no instant value');
     }
@@ -242,6 +288,13 @@ class Execution {
     return dropNames(named, this.#plan.delayedNameRemoval);
   }
 
+  async #negated(input: Table): Promise<Table> {
+    const t = await this.#eachValue(input, (x) => -x);
+    if (t.histograms !== null)
+      t.histograms = t.histograms.map((h) => (h === null ? null : scaleHistogram(h, -1)));
+    return this.#dropNames(t);
+  }
+
   async #didWork(cells: number): Promise<void> {
     this.#work += cells;
     if (this.#work < CELLS_BETWEEN_PAUSES) return;
@@ -260,17 +313,21 @@ class Execution {
       f = { ...f, args: [...args, ...f.args] };
       p = await this.#start(f);
     }
-    checkFactors(f.func, f.args);
     this.#warnOfArgs(f.func, f.args, p.present, p.steps, n.argPlace);
-    if (f.aggregate?.op === 'avg' && overflowed(p)) return this.#exactMean(f);
+    // Native histograms, and means whose plain sum overflowed, are aggregated from the rows.
+    if (p.gaveUp || (f.aggregate?.op === 'avg' && overflowed(p))) return this.#fromRows(n, f);
     const t = tableOf(p);
     return n.dropsName ? this.#dropNames(t) : t;
   }
 
-  /** The plain sum of a fused mean overflowed: the mean is computed again, row by row. */
-  async #exactMean(f: Fragment): Promise<Table> {
+  /** A fused aggregation once more, from rows. */
+  async #fromRows(n: FragmentNode, f: Fragment): Promise<Table> {
     const rows = tableOf(await this.#start({ ...f, aggregate: null }));
-    return aggregateSimple(this.#io.budget, 'avg', rows, f.aggregate!);
+    return aggregateSimple(this.#io.budget, f.aggregate!.op, rows, f.aggregate!, this.#about(n.inputPlace));
+  }
+
+  #about(place: string): About {
+    return { place, annotate: (a) => this.#annotations.push(a) };
   }
 
   /** Warns of an argument out of its range, at steps where there was something to apply it to. */
@@ -286,34 +343,24 @@ class Execution {
       const x = args[0].length === 1 ? args[0][0]! : args[0][k]!;
       const fits = func === 'integral' ? x === 0 || x === 1 || x === 2 : x >= 0 && x <= 1;
       if (fits || !anyAt(present, steps, k)) continue;
-      if (func === 'integral')
-        this.#warn(`strategy should be 0, 1, or 2 (default), using 2, got ${formatNumber(x, 'g')}`, place);
-      else this.#warn(quantileText(x), place);
+      this.#annotations.push(func === 'integral' ? invalidStrategy(x, place) : invalidQuantile(x, place));
       if (args[0].length === 1) return;
     }
-  }
-
-  #warn(text: string, place: string): void {
-    this.#annotations.push({
-      severity: 'warning',
-      message: `PromQL warning: ${text}${place === '' ? '' : ` (${place})`}`,
-    });
   }
 
   /** Every quantile that is none is warned of once. */
   #checkQuantile(q: Scalar, place: string): void {
     const bad = new Set<number>();
     for (const x of q.values) if (!(x >= 0 && x <= 1)) bad.add(x);
-    for (const x of bad) this.#warn(quantileText(x), place);
+    for (const x of bad) this.#annotations.push(invalidQuantile(x, place));
   }
 
   /** Of an aggregation's quantiles only the extremes are told. */
   #checkQuantileRange(q: Scalar, place: string): void {
-    const most = Math.max(...q.values.filter((x) => !Number.isNaN(x)));
-    const least = Math.min(...q.values.filter((x) => !Number.isNaN(x)));
-    if (q.values.some((x) => Number.isNaN(x))) this.#warn(quantileText(NaN), place);
-    if (most > 1) this.#warn(quantileText(most), place);
-    if (least < 0) this.#warn(quantileText(least), place);
+    const { most, least, someNaN } = extremes(q.values);
+    if (someNaN) this.#annotations.push(invalidQuantile(NaN, place));
+    if (most > 1) this.#annotations.push(invalidQuantile(most, place));
+    if (least < 0) this.#annotations.push(invalidQuantile(least, place));
   }
 
   async #repeat(input: PlanNode, grid: Grid): Promise<Value> {
@@ -330,9 +377,7 @@ class Execution {
     const input = await this.#table(n.input);
     const args: Float64Array[] = [];
     for (const arg of n.args) args.push((await this.#scalar(arg)).values);
-    checkFactors(n.func, args);
-    const f = WINDOW_FUNCTIONS.get(n.func);
-    if (f === undefined) throw unsupported(`${n.func}() over a subquery`, n.place);
+    const f = WINDOW_FUNCTIONS.get(n.func)!;
     const { start_ms, step_ms } = n.input.grid;
     const out = newTable(this.#io.budget, [...input.labels], n.windows.steps);
     out.drops.set(input.drops);
@@ -348,12 +393,26 @@ class Execution {
         column.v[column.n++] = input.values[at]!;
       }
       const to = row * n.windows.steps;
-      f(column, n.windows, args, out.values, out.present, to);
+      const name = (): string => labelValue(input.labels[row]!, '__name__');
+      if (input.histograms === null) f(column, n.windows, args, out.values, out.present, to);
+      else {
+        // Whether a counter was reset is seen anew: the subquery may have left out samples, or repeated them.
+        const histograms = rowHistograms(input, row).map(withoutResetHint);
+        const samples = samplesOf(column.t.slice(0, column.n), column.v.slice(0, column.n), histograms);
+        const { steps } = n.windows;
+        const shown = {
+          values: out.values.subarray(to, to + steps),
+          present: out.present.subarray(to, to + steps),
+          histograms: noHistograms(steps),
+          at: 0,
+        };
+        mixedWindow(n.func, samples, n.windows, args, shown, { ...this.#about(n.inputPlace), name });
+        shown.histograms.forEach((h, k) => h !== null && putHistogram(this.#io.budget, out, to + k, h));
+      }
       if (n.func === 'rate' || n.func === 'increase') {
-        const name = labelValue(input.labels[row]!, '__name__');
-        if (!names.has(name) && out.present.subarray(to, to + n.windows.steps).includes(1)) {
-          names.add(name);
-          const hint = counterNameHint(name, n.inputPlace);
+        if (!names.has(name()) && out.present.subarray(to, to + n.windows.steps).includes(CELL.float)) {
+          names.add(name());
+          const hint = counterNameHint(name(), n.inputPlace);
           if (hint !== null) this.#annotations.push(hint);
         }
       }
@@ -370,7 +429,7 @@ class Execution {
     out.values.fill(1);
     out.present.fill(1);
     for (let row = 0; row < t.labels.length; row++)
-      for (let k = 0; k < grid.steps; k++) if (t.present[row * t.steps + k] === 1) out.present[k] = 0;
+      for (let k = 0; k < grid.steps; k++) if (t.present[row * t.steps + k] !== 0) out.present[k] = 0;
     release(this.#io.budget, t);
     return out;
   }
@@ -387,12 +446,14 @@ class Execution {
   async #call(n: CallNode): Promise<Value> {
     const { func, args, grid } = n;
     const math = MATH_FUNCTIONS.get(func);
-    if (math !== undefined) return this.#dropNames(await this.#eachValue(await this.#table(args[0]!), math));
+    if (math !== undefined) return this.#dropNames(await this.#eachValue(await this.#floats(args[0]!), math));
     const date = DATE_FUNCTIONS.get(func);
     if (date !== undefined) {
-      if (args.length > 0) return this.#dropNames(await this.#eachValue(await this.#table(args[0]!), date));
+      if (args.length > 0) return this.#dropNames(await this.#eachValue(await this.#floats(args[0]!), date));
       return this.#asTable({ type: 'scalar', values: times(grid).map((t) => date(Math.trunc(t))) }, grid);
     }
+    const native = NATIVE_FUNCTIONS.get(func);
+    if (native !== undefined) return this.#ofHistograms(await this.#table(args[0]!), native);
     switch (func) {
       case 'time':
         return { type: 'scalar', values: times(grid) };
@@ -402,6 +463,10 @@ class Execution {
         return this.#scalarOf(await this.#table(args[0]!), grid);
       case 'timestamp':
         return this.#timestamp(await this.#table(args[0]!), grid);
+      case 'start_timestamp':
+        // Only samples as they are stored have one.
+        release(this.#io.budget, await this.#table(args[0]!));
+        return newTable(this.#io.budget, [], grid.steps);
       case 'max_of':
       case 'min_of': {
         const a = await this.#scalar(args[0]!);
@@ -427,8 +492,38 @@ class Execution {
       case 'histogram_fraction':
         return this.#histogram(n);
       default:
-        throw unsupported(`${func}()`, n.place);
+        throw new TypeError(`no function ${func}`);
     }
+  }
+
+  /** A vector's floats: most functions leave histograms out. */
+  async #floats(n: PlanNode): Promise<Table> {
+    return floatsOnly(await this.#table(n));
+  }
+
+  /** A number told by every histogram; floats are left out. */
+  #ofHistograms(t: Table, f: (h: Histogram) => number): Table {
+    const out = newTable(this.#io.budget, [...t.labels], t.steps);
+    out.drops.set(t.drops);
+    for (let at = 0; at < t.present.length; at++) {
+      const h = histogramAt(t, at);
+      if (h === null) continue;
+      out.values[at] = f(h);
+      out.present[at] = CELL.float;
+    }
+    release(this.#io.budget, t);
+    return this.#dropNames(out);
+  }
+
+  async #info(n: InfoNode): Promise<Table> {
+    const base = await this.#table(n.input);
+    const series: Table[] = [];
+    for (const f of infoFragments(base, n)) {
+      const t = tableOf(await this.#start(f));
+      series.push(t.steps === n.grid.steps ? t : repeated(this.#io.budget, t, n.grid.steps));
+    }
+    await this.#didWork(base.values.length);
+    return withInfo(this.#io.budget, base, series, n);
   }
 
   #scalarOf(t: Table, grid: Grid): Scalar {
@@ -437,7 +532,7 @@ class Execution {
     for (let row = 0; row < t.labels.length; row++) {
       for (let k = 0; k < grid.steps; k++) {
         const at = row * grid.steps + k;
-        if (t.present[at] === 0) continue;
+        if (t.present[at] !== CELL.float) continue;
         values[k] = found[k] === 0 ? t.values[at]! : NaN;
         found[k] = 1;
       }
@@ -449,6 +544,8 @@ class Execution {
   /** timestamp() of anything but a selector: the evaluation time. */
   #timestamp(input: Table, grid: Grid): Table {
     const t = owned(this.#io.budget, input);
+    t.present = t.present.map((cell) => Math.min(cell, 1));
+    t.histograms = null;
     for (let row = 0; row < t.labels.length; row++)
       for (let k = 0; k < grid.steps; k++)
         t.values[row * grid.steps + k] = (grid.start_ms + k * grid.step_ms) / 1000;
@@ -456,7 +553,7 @@ class Execution {
   }
 
   async #round(n: CallNode): Promise<Table> {
-    const t = owned(this.#io.budget, await this.#table(n.args[0]!));
+    const t = owned(this.#io.budget, await this.#floats(n.args[0]!));
     const to = n.args[1] === undefined ? null : await this.#scalar(n.args[1]);
     this.#eachCell(t, (x, k) => {
       const inverse = 1 / (to === null ? 1 : scalarAt(to, k));
@@ -466,7 +563,7 @@ class Execution {
   }
 
   async #clamp(n: CallNode): Promise<Table> {
-    const t = owned(this.#io.budget, await this.#table(n.args[0]!));
+    const t = owned(this.#io.budget, await this.#floats(n.args[0]!));
     const first = await this.#scalar(n.args[1]!);
     const second = n.args[2] === undefined ? null : await this.#scalar(n.args[2]);
     const low = (k: number): number => (n.func === 'clamp_max' ? -Infinity : scalarAt(first, k));
@@ -487,12 +584,12 @@ class Execution {
   }
 
   async #sort(n: CallNode): Promise<Table> {
-    const t = await this.#table(n.args[0]!);
+    const byLabel = n.func.startsWith('sort_by_label');
+    const t = byLabel ? await this.#table(n.args[0]!) : await this.#floats(n.args[0]!);
     if (n.grid.steps === 1) {
       const labels = n.args.slice(1).map((a) => (a.kind === 'string' ? a.value : ''));
       if (this.#plan.instant) this.#order = sortRows(t, n.func, labels);
-    } else
-      this.#warn('sort is ineffective for range queries since results are always ordered by labels', n.place);
+    } else this.#annotations.push(sortInRange(n.place));
     return t;
   }
 
@@ -552,41 +649,31 @@ class Execution {
       case 'limitk':
       case 'limit_ratio': {
         if (op === 'limit_ratio') this.#checkRatio(param!, n.argPlace);
-        const { table, order } = aggregateSelect(t, op, param!, n);
+        const { table, order } = aggregateSelect(t, op, param!, n, this.#about(n.place));
         if (this.#plan.instant && n.grid.steps === 1) this.#order = order;
         return table;
       }
       case 'quantile':
         this.#checkQuantileRange(param!, n.argPlace);
-        out = aggregateQuantile(this.#io.budget, t, param!, n);
+        out = aggregateQuantile(this.#io.budget, t, param!, n, this.#about(n.inputPlace));
         break;
       case 'count_values': {
         const label = n.param!.kind === 'string' ? n.param.value : '';
-        if (label === '' || label.includes('\ufffd'))
-          throw executionError(`invalid label name ${JSON.stringify(label)}`);
+        if (!isLabelName(label)) throw executionError(`invalid label name ${quoteText(label)}`);
         out = aggregateCountValues(this.#io.budget, t, label, n);
         break;
       }
       default:
-        out = aggregateSimple(this.#io.budget, op, t, n);
+        out = aggregateSimple(this.#io.budget, op, t, n, this.#about(n.inputPlace));
     }
     release(this.#io.budget, t);
     return out;
   }
 
   #checkRatio(r: Scalar, place: string): void {
-    const most = Math.max(...r.values);
-    const least = Math.min(...r.values);
-    if (most > 1)
-      this.#warn(
-        `ratio value should be between -1 and 1, got ${formatNumber(most, 'g')}, capping to 1`,
-        place,
-      );
-    if (least < -1)
-      this.#warn(
-        `ratio value should be between -1 and 1, got ${formatNumber(least, 'g')}, capping to -1`,
-        place,
-      );
+    const { most, least } = extremes(r.values);
+    if (most > 1) this.#annotations.push(invalidRatio(most, 1, place));
+    if (least < -1) this.#annotations.push(invalidRatio(least, -1, place));
   }
 
   async #binary(n: BinaryNode): Promise<Value> {
@@ -596,7 +683,6 @@ class Execution {
     const b = this.#io.budget;
     if (left.type === 'scalar' && right.type === 'scalar')
       return combine(left, right, (x, y) => scalarBinary(n.op, x, y));
-    if (n.op === '</' || n.op === '>/') return this.#trim(n, left, right);
     if (left.type === 'table' && right.type === 'table') {
       await this.#didWork(left.values.length + right.values.length);
       const out = isSetOperator(n.op)
@@ -606,6 +692,7 @@ class Execution {
             bool: n.bool,
             matching: n.matching!,
             delayed: this.#plan.delayedNameRemoval,
+            ...this.#about(n.place),
           });
       release(b, left);
       release(b, right);
@@ -616,23 +703,18 @@ class Execution {
     throw new TypeError('a vector or a scalar is expected');
   }
 
-  /** Trimming is for histograms only: floats give nothing, and an info. */
-  #trim(n: BinaryNode, left: Value, right: Value): Table {
-    const some = [left, right].some((v) => v.type === 'table' && v.present.includes(1));
-    if (some)
-      this.#annotations.push({
-        severity: 'info',
-        message: `PromQL info: incompatible sample types encountered for binary operator "${n.op}": float ${n.op} float${n.place === '' ? '' : ` (${n.place})`}`,
-      });
-    return newTable(this.#io.budget, [], n.grid.steps);
-  }
-
   async #withScalar(n: BinaryNode, vector: Table, scalar: Scalar, scalarIsLeft: boolean): Promise<Table> {
     const t = owned(this.#io.budget, vector);
     const { values, present, steps } = t;
     const comparison = isComparison(n.op);
+    const trims = n.op === '</' || n.op === '>/';
+    const mixed = trims || t.histograms !== null;
     for (let at = 0; at < values.length; at += steps) {
       for (let k = 0; k < steps; k++) {
+        if (mixed && (trims || present[at + k] === CELL.histogram)) {
+          this.#withScalarAt(n, t, at + k, scalarAt(scalar, k), scalarIsLeft);
+          continue;
+        }
         const x = values[at + k]!;
         const s = scalarAt(scalar, k);
         const result = scalarIsLeft ? scalarBinary(n.op, s, x) : scalarBinary(n.op, x, s);
@@ -641,26 +723,54 @@ class Execution {
       }
     }
     await this.#didWork(values.length);
-    return comparison && !n.bool ? t : this.#dropNames(t);
+    return (comparison && !n.bool) || trims ? t : this.#dropNames(t);
+  }
+
+  /** A cell with a histogram, or one to be trimmed. */
+  #withScalarAt(n: BinaryNode, t: Table, at: number, scalar: number, scalarIsLeft: boolean): void {
+    if (t.present[at] === CELL.absent) return;
+    const h = histogramAt(t, at) ?? t.values[at]!;
+    const [a, b] = scalarIsLeft ? [scalar, h] : [h, scalar];
+    const { result, keep, note } = histogramBinary(n.op, a, b, n.place);
+    if (note !== null) this.#annotations.push(note);
+    t.present[at] = CELL.absent;
+    if (result === null || !keep) return;
+    t.histograms![at] = result;
+    t.present[at] = CELL.histogram;
   }
 }
 
-function quantileText(x: number): string {
-  return `quantile value should be between 0 and 1, got ${formatNumber(x, 'g')}`;
+/** Largest and smallest of a scalar's values; NaN is told apart. */
+function extremes(values: Float64Array): { most: number; least: number; someNaN: boolean } {
+  let most = -Infinity;
+  let least = Infinity;
+  let someNaN = false;
+  for (const x of values) {
+    if (Number.isNaN(x)) someNaN = true;
+    else {
+      most = Math.max(most, x);
+      least = Math.min(least, x);
+    }
+  }
+  return { most, least, someNaN };
+}
+
+/** Histograms of a row at the steps where it has anything. */
+function rowHistograms(t: Table, row: number): (Histogram | null)[] {
+  const histograms: (Histogram | null)[] = [];
+  for (let at = row * t.steps; at < (row + 1) * t.steps; at++)
+    if (t.present[at] !== CELL.absent) histograms.push(histogramAt(t, at));
+  return histograms;
+}
+
+function withoutResetHint(h: Histogram | null): Histogram | null {
+  if (h === null || h.resetHint === RESET_HINT.gauge) return h;
+  return { ...h, resetHint: RESET_HINT.unknown };
 }
 
 function anyAt(present: Uint8Array, steps: number, k: number): boolean {
   for (let i = k; i < present.length; i += steps) if (present[i] === 1) return true;
   return false;
-}
-
-/** double_exponential_smoothing takes factors between 0 and 1 only. */
-function checkFactors(func: string, args: readonly Float64Array[]): void {
-  if (func !== 'double_exponential_smoothing') return;
-  for (const [i, name] of (['smoothing', 'trend'] as const).entries())
-    for (const x of args[i]!)
-      if (!(x > 0 && x < 1))
-        throw executionError(`invalid ${name} factor. Expected: 0 < ${name[0]}f < 1, got: ${x.toFixed(6)}`);
 }
 
 /** Evaluation times in seconds. */

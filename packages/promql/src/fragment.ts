@@ -1,7 +1,8 @@
 // What crosses the seam between planning and touching samples. Plain data all of it: the same Fragment runs in this thread, in a worker
 // with a part of the series, or later on another node, and `execute` merges the Partials.
-import type { Labels, Matcher } from '@munjigi/model';
+import { newSharedBuffer, type Labels, type Matcher } from '@munjigi/model';
 import type { Histogram } from './histogram/histogram.ts';
+import type { NodeObserver } from './observe.ts';
 
 /** Evaluation times start, start+step, ..., `steps` of them, in ms. An instant query has one step. */
 export interface Grid {
@@ -32,6 +33,10 @@ export interface Fragment {
   readonly aggregate: FragmentAggregate | null;
   /** Place of the selector in the query as `line:column`, for annotations; '' when unknown. */
   readonly place: string;
+  /** Of native histograms only count, sum and whether the counter was reset are wanted. */
+  readonly statsOnly?: boolean;
+  /** Start timestamps tell resets too (rate, increase, irate, resets), or are what is asked for (start_timestamp). */
+  readonly startTimestamps?: boolean;
   /** Of an `anchored` or `smoothed` selector: samples outside the range are seen as far as the look-back. */
   readonly extended?: { readonly kind: 'anchored' | 'smoothed'; readonly lookback_ms: number } | undefined;
 }
@@ -45,6 +50,11 @@ export interface FragmentAggregate {
 
 /** What a cell's byte in a `present` column says: its value stands in `values`, or its histogram in `histograms`. */
 export const CELL = { absent: 0, float: 1, histogram: 2 } as const;
+
+/** A column beside cells that hold no histograms yet. */
+export function noHistograms(cells: number): (Histogram | null)[] {
+  return Array.from({ length: cells }, () => null);
+}
 
 /**
  * A Fragment's result over some of its series, as columns: row r has `steps` cells from r * steps, `present` says what is in each (CELL).
@@ -80,6 +90,8 @@ export interface Annotation {
   readonly severity: 'warning' | 'info';
   /** As Prometheus prints it: `PromQL info: ... (line:column)`. */
   readonly message: string;
+  /** How often, for those whose final message tells it. */
+  readonly occurrences?: number;
 }
 
 export interface Limits {
@@ -111,6 +123,8 @@ export interface QueryIO {
   readonly budget: Budget;
   /** Lets others run: called after about 20 ms of work. */
   readonly pause?: () => Promise<void>;
+  /** Looks on while the nodes of the plan are computed. */
+  readonly observe?: NodeObserver;
 }
 
 /** The samples a fragment can touch, in ms, both inclusive. */
@@ -124,5 +138,5 @@ export function fragmentRange(f: Fragment): { mint: number; maxt: number } {
 
 /** A budget for one query in one thread. */
 export function newBudget(limits: Limits = { maxSamples: 0, maxBytes: 0 }): Budget {
-  return { state: new Int32Array(new SharedArrayBuffer(BUDGET.cells * 4)), limits };
+  return { state: new Int32Array(newSharedBuffer(BUDGET.cells * 4)), limits };
 }

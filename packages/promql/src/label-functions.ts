@@ -33,7 +33,13 @@ export function labelJoin(t: Table, texts: readonly string[]): Table {
   return { ...t, labels, drops };
 }
 
+/** Label names are any UTF-8. */
+export function isLabelName(name: string): boolean {
+  return name !== '' && !LONE.test(name);
+}
+
+const LONE = /\p{Surrogate}/u;
+
 function checkName(name: string, what: string, func: string): void {
-  if (name === '' || name.includes('\ufffd'))
-    throw executionError(`invalid ${what} label name in ${func}(): ${name}`);
+  if (!isLabelName(name)) throw executionError(`invalid ${what} label name in ${func}(): ${name}`);
 }

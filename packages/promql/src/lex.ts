@@ -35,6 +35,8 @@ const OPERATORS: ReadonlySet<string> = new Set(
   '+ - * / % ^ == != <= < >= > </ >/ =~ !~ @ and or unless atan2'.split(' '),
 );
 
+const DIGITS = '0123456789';
+
 const DURATION_WORDS: ReadonlySet<string> = new Set(['step', 'range', 'max_of', 'min_of']);
 
 /** A token as Prometheus names it in `unexpected ...`. */
@@ -81,6 +83,8 @@ class Lexer {
       this.#start = this.#at;
       const c = text[this.#at]!;
       if (isSpace(c)) this.#at++;
+      else if (this.#opening && !this.#mayOpen(c))
+        this.#fail(`unexpected character in duration expression: ${quoteChar(this.#charAt(this.#start))}`);
       else if (c === '#') this.#comment();
       else if (this.#braces) this.#insideBraces(c);
       else this.#statement(c);
@@ -88,7 +92,7 @@ class Lexer {
     this.#start = this.#at;
     if (this.#error === null) {
       if (this.#braces) this.#fail('unexpected end of input inside braces');
-      else if (this.#brackets && this.#opening) this.#fail('unexpected end of input in duration expression');
+      else if (this.#opening) this.#fail('unexpected end of input in duration expression');
       else if (this.#parens > 0) this.#fail('unclosed left parenthesis');
       else if (this.#brackets) this.#fail('unclosed left bracket');
     }
@@ -121,12 +125,14 @@ class Lexer {
     while (this.#at < text.length && text[this.#at] !== '\n' && text[this.#at] !== '\r') this.#at++;
   }
 
+  /** Whether `c` may begin a token of duration arithmetic. */
+  #mayOpen(c: string): boolean {
+    if (c === '.') return isDigit(this.#text[this.#start + 1] ?? '');
+    return '()]:+-*/%^,'.includes(c) || isWordChar(c);
+  }
+
   #statement(c: string): void {
     const next = this.#text[this.#start + 1] ?? '';
-    if (this.#brackets && this.#opening && '=!<>"\'`{[@'.includes(c)) {
-      this.#fail(`unexpected character in duration expression: ${quoteChar(c)}`);
-      return;
-    }
     switch (c) {
       case ',':
       case '*':
@@ -181,10 +187,12 @@ class Lexer {
         if (!this.#brackets) this.#fail("unexpected right bracket ']'");
         else this.#emit(']', 1);
         this.#brackets = false;
+        this.#opening = false;
         return;
       default:
         if (isDigit(c) || (c === '.' && isDigit(next))) this.#number();
-        else if (this.#brackets) this.#insideBrackets(c);
+        else if (this.#brackets && (c === ':' || this.#isNameStart(this.#charAt(this.#start))))
+          this.#insideBrackets(c);
         else if (c === ':' || this.#isNameStart(this.#charAt(this.#start))) this.#word();
         else this.#fail(`unexpected character: ${quoteChar(this.#charAt(this.#start))}`);
     }
@@ -193,6 +201,8 @@ class Lexer {
   #insideBrackets(c: string): void {
     if (c === ':') {
       if (!this.#duration) this.#failAfter('unexpected colon before duration in duration expression');
+      else if (this.#colon && this.#opening)
+        this.#failAfter('unexpected repeated colon in duration expression');
       else if (this.#colon) this.#fail("unexpected colon ':'");
       else this.#emit(':', 1);
       this.#colon = true;
@@ -271,27 +281,73 @@ class Lexer {
   }
 
   #number(): void {
-    const rest = this.#text.slice(this.#start);
-    const number =
-      /^(?:0[xX]_?[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*|(?:[0-9]+(?:_[0-9]+)*)?\.?(?:[0-9]+(?:_[0-9]+)*)?(?:[eE][+-]?[0-9]+(?:_[0-9]+)*)?)/.exec(
-        rest,
-      )![0];
-    if (number !== '' && !isWordChar(rest[number.length] ?? '') && rest[number.length] !== '.') {
+    const good = this.#scanNumber();
+    if (good || this.#scanDuration()) {
       this.#duration = true;
       this.#opening = false;
-      this.#emit('number', number.length);
-      return;
+      this.#emit(good ? 'number' : 'duration', this.#at - this.#start);
+    } else this.#fail(`bad number or duration syntax: ${quoteText(this.#text.slice(this.#start, this.#at))}`);
+  }
+
+  /** Steps over one of these characters. */
+  #accept(set: string): boolean {
+    const c = this.#text[this.#at];
+    if (c === undefined || !set.includes(c)) return false;
+    this.#at++;
+    return true;
+  }
+
+  #acceptAll(set: string): void {
+    while (this.#accept(set));
+  }
+
+  /**
+   * Steps over what may be a number: digits with underscores, dots and exponents, in any order that is not surely wrong; what is wrong
+   * all the same is found when the number is read. Where it stops short the message shows the text so far, so it stops where Prometheus'
+   * lexer does. Hexadecimal digits e are exponents to it too: 0xee is no number.
+   */
+  #scanNumber(): boolean {
+    const hex = this.#accept('0') && this.#accept('xX');
+    const digits = hex ? '0123456789abcdefABCDEF' : '0123456789';
+    if (hex) this.#accept('_');
+    this.#accept('.');
+    this.#accept(digits);
+    let dot = false;
+    let exponent = false;
+    for (;;) {
+      const c = this.#text[this.#at] ?? '';
+      if (c === '.') {
+        this.#at++;
+        if (dot || this.#accept('_.') || hex) return false;
+        dot = true;
+      } else if (c === 'e' || c === 'E') {
+        this.#at++;
+        if (exponent) return false;
+        exponent = true;
+        this.#accept('+-');
+        if (this.#accept('._eE') || this.#at === this.#text.length) return false;
+      } else if (c === '_') {
+        this.#at++;
+        if (this.#accept('._eE') || this.#at === this.#text.length) return false;
+      } else if (c !== '' && digits.includes(c)) this.#acceptAll(digits);
+      else return !isWordChar(c);
     }
-    const duration = /^[0-9]+(?:ms|[smhdwy])(?:[0-9]+(?:ms|[smhdw]))*/.exec(rest)?.[0] ?? '';
-    if (duration !== '' && !isWordChar(rest[duration.length] ?? '')) {
-      this.#duration = true;
-      this.#opening = false;
-      this.#emit('duration', duration.length);
-      return;
+  }
+
+  /** Goes on after `scanNumber`: units, with whole numbers between them. The character that ends a wrong one is stepped over. */
+  #scanDuration(): boolean {
+    if (!this.#accept('smhdwy')) return false;
+    this.#accept('s');
+    while (this.#accept(DIGITS)) {
+      this.#acceptAll(DIGITS);
+      // Years come first only.
+      if (!this.#accept('smhdw')) return false;
+      this.#accept('s');
     }
-    const read = /^(?:[smhdwy]s?(?:[0-9]+[smhdw]s?)*.?)?/su.exec(rest.slice(number.length))![0];
-    const shown = number + read;
-    this.#fail(`bad number or duration syntax: ${quoteText(shown)}`);
+    const next = this.#charAt(this.#at);
+    if (!isWordChar(next)) return true;
+    this.#at += next.length;
+    return false;
   }
 
   /** A string with its quotes; the escapes are checked here and resolved by `unquote`. */
@@ -305,6 +361,10 @@ class Lexer {
         return;
       }
       if (c === quote) break;
+      if (c === '\ufffd') {
+        this.#fail('invalid UTF-8 rune');
+        return;
+      }
       if (c === '\\' && quote !== '`') {
         const problem = escapeProblem(text, at + 1, quote);
         if (problem !== '') {
@@ -345,12 +405,14 @@ function escapeProblem(text: string, at: number, quote: string): string {
 function unicodePoint(text: string, at: number): string {
   const code = text.codePointAt(at)!;
   const hex = code.toString(16).toUpperCase().padStart(4, '0');
-  return code < 0x20 ? `U+${hex}` : `U+${hex} '${String.fromCodePoint(code)}'`;
+  const c = String.fromCodePoint(code);
+  const printable = c === '"' || c === '\\' || quoteText(c).length === c.length + 2;
+  return printable ? `U+${hex} '${c}'` : `U+${hex}`;
 }
 
 /** A character as Go's %q prints it; an empty one is the end of the text. */
 function quoteChar(c: string): string {
-  if (c === '') return "'\\uffff'";
+  if (c === '') return "'\ufffd'";
   if (c === "'") return "'\\''";
   if (c === '"') return `'"'`;
   return `'${quoteText(c).slice(1, -1)}'`;

@@ -1,23 +1,19 @@
 // Partials of one fragment over different series, made into one.
 import { labelsKey, type Labels } from '@munjigi/model';
-import type { Annotation, Fragment, FragmentPartial } from './fragment.ts';
+import { uniqueAnnotations } from './annotations.ts';
+import { noHistograms, type Fragment, type FragmentPartial } from './fragment.ts';
+import type { Histogram } from './histogram/histogram.ts';
 
 /** Merges the partials of a fragment that ran in parts; rows of series are put one after another, groups are added up. */
 export function mergePartials(f: Fragment, parts: readonly FragmentPartial[]): FragmentPartial {
   if (parts.length === 1) return parts[0]!;
-  const merged = f.aggregate === null ? appendRows(f, parts) : addGroups(f, parts);
+  const stopped = parts.find((p) => p.gaveUp);
+  const merged = stopped ?? (f.aggregate === null ? appendRows(f, parts) : addGroups(f, parts));
   return {
     ...merged,
-    annotations: uniqueAnnotations(parts.flatMap((p) => p.annotations)),
+    annotations: stopped === undefined ? uniqueAnnotations(parts.flatMap((p) => p.annotations)) : [],
     samplesRead: parts.reduce((sum, p) => sum + p.samplesRead, 0),
   };
-}
-
-/** Each annotation once, in order; of those that differ in their place only the last stays, as in Prometheus. */
-export function uniqueAnnotations(list: readonly Annotation[]): Annotation[] {
-  const seen = new Map<string, Annotation>();
-  for (const a of list) seen.set(a.message.replace(/ \(\d+:\d+\)$/, ''), a);
-  return [...seen.values()];
 }
 
 function appendRows(f: Fragment, parts: readonly FragmentPartial[]): FragmentPartial {
@@ -39,14 +35,22 @@ function appendRows(f: Fragment, parts: readonly FragmentPartial[]): FragmentPar
     labels: parts.flatMap((p) => p.labels),
     values,
     present,
+    histograms: joined(parts.map((p) => ({ n: p.values.length, histograms: p.histograms }))),
     compensation: null,
     counts: null,
     samples: f.func === 'matrix' ? appendSamples(parts, rows) : null,
     gaveUp: false,
-    histograms: null,
     annotations: [],
     samplesRead: 0,
   };
+}
+
+/** Histograms of parts of n cells each, one after another; null when no part has any. */
+function joined(
+  parts: readonly { n: number; histograms: readonly (Histogram | null)[] | null }[],
+): (Histogram | null)[] | null {
+  if (parts.every((p) => p.histograms === null)) return null;
+  return parts.flatMap((p) => p.histograms ?? noHistograms(p.n));
 }
 
 function appendSamples(parts: readonly FragmentPartial[], rows: number): FragmentPartial['samples'] {
@@ -65,7 +69,12 @@ function appendSamples(parts: readonly FragmentPartial[], rows: number): Fragmen
     at += samples.t.length;
   }
   first[rows] = at;
-  return { first, t, v, histograms: null };
+  const histograms = joined(
+    parts.flatMap((p) =>
+      p.samples === null ? [] : [{ n: p.samples.t.length, histograms: p.samples.histograms }],
+    ),
+  );
+  return { first, t, v, histograms };
 }
 
 function addGroups(f: Fragment, parts: readonly FragmentPartial[]): FragmentPartial {

@@ -4,66 +4,10 @@ import { sameExpr } from './ast.ts';
 import { FUNCTIONS } from './functions.ts';
 import { parse } from './parse.ts';
 import { printExpr } from './print.ts';
-
-/** A small seeded generator (xorshift). */
-class Dice {
-  #state: number;
-  constructor(seed: number) {
-    this.#state = seed | 1;
-  }
-  below(n: number): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return (this.#state >>> 0) % n;
-  }
-  pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
-  }
-}
-
-const PIECES =
-  'sum rate( foo {a="b"} [5m] [5m:1m] offset @ start() by (a) without on(x) ignoring group_left fill(0) bool + - * / % ^ == != <= </ >/ and or unless atan2 ( ) , 5m 1e3 0x1f Inf "s" \'t\' `r` # \n anchored smoothed { } [ ] : = =~ !~ é 😀 \\ "\\u00" _ . topk count_values inf nan'.split(
-    ' ',
-  );
-
-/** What is wrong with how a text was taken; '' when nothing is. */
-function judge(text: string): string {
-  const result = parse(text);
-  if ('expr' in result) {
-    const again = parse(printExpr(result.expr));
-    return 'expr' in again && sameExpr(again.expr, result.expr) ? '' : `another tree: ${text}`;
-  }
-  const placed = result.errors.every(
-    (e) =>
-      e.message !== '' &&
-      e.start >= 0 &&
-      e.start <= e.end &&
-      e.end <= text.length &&
-      e.line >= 1 &&
-      e.column >= 1,
-  );
-  return placed && result.errors.length > 0 ? '' : `an error without its place: ${text}`;
-}
+import { Dice, fuzzParse } from './fuzz-parse.ts';
 
 test('random texts and broken expressions give a tree or errors with places inside the text', () => {
-  const dice = new Dice(20_261_122);
-  const wrong: string[] = [];
-  for (let i = 0; i < 8000; i++) {
-    let text = '';
-    const pieces = 1 + dice.below(12);
-    for (let p = 0; p < pieces; p++) text += dice.pick(PIECES) + (dice.below(3) === 0 ? '' : ' ');
-    wrong.push(judge(text));
-  }
-  const good =
-    'sum by (job) (rate(http_requests_total{code=~"5..", "a.b"!="x"}[5m] offset -1m)) / on (job) group_left (x) max_over_time(foo[1h:5m] @ end()) > bool 0.5';
-  for (let i = 0; i < 4000; i++) {
-    const at = dice.below(good.length);
-    const cut = dice.below(4);
-    const put = dice.below(2) === 0 ? dice.pick(PIECES) : String.fromCharCode(dice.below(0x250));
-    wrong.push(judge(good.slice(0, at) + put + good.slice(at + cut)));
-  }
-  expect(wrong.filter((w) => w !== '')).toEqual([]);
+  expect(fuzzParse(20_261_122, 12_000)).toEqual([]);
 });
 
 const SPAN = { start: 0, end: 0 };

@@ -1,6 +1,13 @@
 // Tokens to a syntax tree: recursive descent with precedences as Prometheus 3.16's grammar has them. Never throws on input; the
 // first syntax error ends parsing, everything else that is wrong is collected.
-import { compileAnchored, formatNumber, quoteText, RegExpError, type Matcher } from '@munjigi/model';
+import {
+  compileAnchored,
+  formatNumber,
+  quoteText,
+  RegExpError,
+  regExpParts,
+  type Matcher,
+} from '@munjigi/model';
 import type {
   Aggregate,
   AggregateOp,
@@ -15,9 +22,9 @@ import type {
 import { checkTypes } from './check.ts';
 import { DurationParser, literalOf } from './duration-expr.ts';
 import { AGGREGATE_PARAMS, AGGREGATIONS, FUNCTIONS } from './functions.ts';
-import { lex } from './lex.ts';
+import { lex, type Token } from './lex.ts';
 import { parseErrorAt, type ParseError } from './position.ts';
-import { SyntaxStop, TokenStream } from './tokens.ts';
+import { SyntaxStop, TokenStream, type Enclosing } from './tokens.ts';
 import { unquote } from './string-literal.ts';
 
 /** Longer expressions are refused. */
@@ -26,6 +33,9 @@ export const MAX_EXPRESSION_LENGTH = 262_144;
 export const MAX_NESTING = 500;
 /** Trees deeper than this are refused: a chain of n operators on one level is n deep. */
 export const MAX_TREE_DEPTH = 1_500;
+
+/** Regular expressions of one expression that have more parts together (classes, groups, repetitions written out) are refused. */
+export const MAX_REGEXP_PARTS_TOTAL = 100_000;
 
 export interface ParseOptions {
   /** Unquoted names may hold Unicode letters and, after the first character, dots. Prometheus has it behind a flag. Default false. */
@@ -93,6 +103,9 @@ const NAMES: ReadonlySet<string> = new Set([
   ),
 ]);
 
+/** What an expression may begin with beside names. */
+const BEGINNINGS: ReadonlySet<string> = new Set('number duration string ( { + -'.split(' '));
+
 /** Keywords that may be a label name in by (...), on (...) and their like. */
 const LABELS: ReadonlySet<string> = new Set([
   ...AGGREGATIONS,
@@ -104,16 +117,31 @@ const LABELS: ReadonlySet<string> = new Set([
 
 const FUNCTION_KEYWORDS: ReadonlySet<string> = new Set(['start', 'end', 'step', 'range', 'max_of', 'min_of']);
 
+const AGGREGATION: Enclosing = { context: 'aggregation', expected: '' };
+const OFFSET: Enclosing = { context: 'offset', expected: 'number, duration, step(), or range()' };
+const AT: Enclosing = { context: '@', expected: 'timestamp' };
+const RANGE: Enclosing = {
+  context: 'subquery or range selector',
+  expected: 'number, duration, step(), or range()',
+};
+const STEP: Enclosing = {
+  context: 'subquery selector',
+  expected: 'number, duration, step(), range(), or "]"',
+};
+
 class Parser {
   readonly #s: TokenStream;
   readonly #experimental: boolean;
+  readonly #unquoted: boolean;
   #nesting = 0;
+  #regexpParts = 0;
   /** Depth of the tree that was returned last. */
   #depth = 0;
 
   constructor(stream: TokenStream, options: ParseOptions) {
     this.#s = stream;
     this.#experimental = options.experimental ?? true;
+    this.#unquoted = options.unquotedUtf8Names ?? false;
   }
 
   all(): Expr | null {
@@ -121,8 +149,8 @@ class Parser {
     try {
       if (s.is('eof') && s.lexError === null) s.stop({ start: 0, end: 0 }, 'no expression found in input');
       const e = this.#expr();
-      if (!s.is('eof')) s.unexpected('', '');
-      s.checkEnd();
+      if (!s.is('eof')) s.unexpected();
+      s.look();
       return e;
     } catch (stop) {
       if (stop instanceof SyntaxStop) return null;
@@ -135,6 +163,14 @@ class Parser {
     const e = this.#binary(1);
     this.#nesting--;
     return e;
+  }
+
+  /** Reads a construct whose name errors inside it have. */
+  #inside<T>(construct: Enclosing, read: () => T): T {
+    this.#s.enclosing.push(construct);
+    const made = read();
+    this.#s.enclosing.pop();
+    return made;
   }
 
   #enter(): void {
@@ -193,7 +229,7 @@ class Parser {
       if (s.is('group_left') || s.is('group_right')) {
         card = s.is('group_left') ? 'many-to-one' : 'one-to-many';
         s.next();
-        if (s.is('(')) include = this.#groupingLabels();
+        if (s.is('(') || !beginsExpr(s.token)) include = this.#groupingLabels();
       }
     }
     let fillLeft: number | null = null;
@@ -211,10 +247,10 @@ class Parser {
 
   #fillValue(): number {
     const s = this.#s;
-    s.expect('(', '', '');
+    s.expect('(');
     const value = this.#signedNumber();
-    if (value === null) s.unexpected('', '');
-    s.expect(')', '', '');
+    if (value === null) s.unexpected();
+    s.expect(')');
     return value!;
   }
 
@@ -248,7 +284,10 @@ class Parser {
       if (s.is('[')) e = this.#brackets(e);
       else if (s.is('offset')) {
         s.next();
-        e = this.#setOffset(e, new DurationParser(s).offset());
+        e = this.#setOffset(
+          e,
+          this.#inside(OFFSET, () => new DurationParser(s).offset()),
+        );
       } else if (s.is('@')) e = this.#at(e);
       else if (s.is('anchored') || s.is('smoothed')) e = this.#extended(e);
       else return e;
@@ -258,18 +297,12 @@ class Parser {
   #brackets(e: Expr): Expr {
     const s = this.#s;
     const open = s.next();
-    const durations = new DurationParser(s);
-    if (s.is(']') || s.is(':') || s.is('eof'))
-      s.unexpected('subquery or range selector', 'number, duration, step(), or range()');
-    const range = durations.positive('subquery or range selector');
+    const duration = (): DurationExpr => new DurationParser(s).positive();
+    const range = this.#inside(RANGE, duration);
     this.#deeper(this.#depth + 1);
     if (s.take(':')) {
-      const step = s.is(']') ? null : durations.positive('subquery selector');
-      if (!s.is(']'))
-        s.unexpected(
-          'subquery selector',
-          step === null ? 'number, duration, step(), range(), or "]"' : '"]"',
-        );
+      const step = s.is(']') ? null : this.#inside(STEP, duration);
+      if (!s.is(']')) s.unexpected('subquery selector', '"]"');
       const close = s.next();
       return {
         kind: 'subquery',
@@ -301,13 +334,14 @@ class Parser {
         : e.kind === 'vector' || e.kind === 'subquery'
           ? e.offset
           : null;
-    const end = offset.end;
+    const end = s.previousEnd;
     if (set !== null) {
       s.error(e.start, e.end, 'offset may not be set multiple times');
       return e;
     }
-    if (e.kind === 'vector' || e.kind === 'subquery') return { ...e, offset, end };
-    if (e.kind === 'matrix') return { ...e, selector: { ...e.selector, offset }, end };
+    const shift = offset.kind === 'number' && offset.value === 0 ? null : offset;
+    if (e.kind === 'vector' || e.kind === 'subquery') return { ...e, offset: shift, end };
+    if (e.kind === 'matrix') return { ...e, selector: { ...e.selector, offset: shift }, end };
     s.error(
       e.start,
       e.end,
@@ -322,15 +356,17 @@ class Parser {
     let at: At;
     if (s.is('start') || s.is('end')) {
       at = s.next().kind as 'start' | 'end';
-      s.expect('(', '', '');
-      s.expect(')', '', '');
+      this.#inside(AT, () => {
+        s.expect('(');
+        s.expect(')');
+      });
     } else {
       const seconds = this.#signedNumber();
-      if (seconds === null) s.unexpected('@', 'timestamp');
+      if (seconds === null) s.unexpected(AT.context, AT.expected);
       // Rounds half away from zero, as Go does.
       const ms = Math.sign(seconds!) * Math.round(Math.abs(seconds!) * 1000);
       if (!(Math.abs(seconds!) < 2 ** 63) || !Number.isFinite(ms)) {
-        s.error(e.start, e.end, `timestamp out of bounds for @ modifier: ${formatNumber(seconds!)}`);
+        s.error(e.start, e.end, `timestamp out of bounds for @ modifier: ${sixPlaces(seconds!)}`);
         return e;
       }
       at = { t_ms: ms + 0 };
@@ -386,7 +422,7 @@ class Parser {
       s.next();
       const expr = this.#expr();
       this.#deeper(this.#depth + 1);
-      const close = s.expect(')', '', '');
+      const close = s.expect(')');
       return { kind: 'paren', expr, start: t.start, end: close.end };
     }
     if (t.kind === '{') return this.#selector('', t.start, t.end);
@@ -394,7 +430,7 @@ class Parser {
       const after = s.peek();
       if (after === '(' || after === 'by' || after === 'without') return this.#aggregate();
     }
-    if (!NAMES.has(t.kind)) s.unexpected('', '');
+    if (!NAMES.has(t.kind)) s.unexpected();
     s.next();
     if (s.is('(') && (t.kind === 'identifier' || FUNCTION_KEYWORDS.has(t.kind)))
       return this.#call(t.text, t.start, t.end);
@@ -414,18 +450,28 @@ class Parser {
 
   #arguments(): { args: Expr[]; end: number } {
     const s = this.#s;
-    s.expect('(', '', '');
+    s.expect('(');
     const args: Expr[] = [];
     let depth = 0;
     while (!s.is(')')) {
       args.push(this.#expr());
       depth = Math.max(depth, this.#depth);
-      if (!s.is(',')) break;
-      const comma = s.next();
-      if (s.is(')')) s.error(comma.start, comma.end, 'trailing commas not allowed in function call args');
+      if (!this.#anotherArgument()) break;
     }
     this.#deeper(depth + 1);
-    return { args, end: s.expect(')', '', '').end };
+    return { args, end: s.expect(')').end };
+  }
+
+  /** Takes commas. One that nothing follows is an error and else no obstacle. */
+  #anotherArgument(): boolean {
+    const s = this.#s;
+    while (s.is(',')) {
+      const comma = s.next();
+      s.look();
+      if (beginsExpr(s.token)) return true;
+      s.error(comma.start, comma.end, 'trailing commas not allowed in function call args');
+    }
+    return false;
   }
 
   #aggregate(): Expr {
@@ -440,10 +486,8 @@ class Parser {
       return true;
     };
     const before = modifier();
-    if (!s.is('(')) s.unexpected('aggregation', '');
-    s.aggregations++;
-    const { args, end: closed } = this.#arguments();
-    s.aggregations--;
+    const { args, end: closed } = this.#inside(AGGREGATION, () => this.#arguments());
+    if (!before) s.look();
     const end = !before && modifier() ? s.previousEnd : closed;
     const wanted = AGGREGATE_PARAMS.has(op.kind) ? 2 : 1;
     if ((op.kind === 'limitk' || op.kind === 'limit_ratio') && !this.#experimental)
@@ -485,8 +529,12 @@ class Parser {
         if (value === '' || !validUtf8)
           s.error(t.start, t.end, `invalid label name for grouping: ${quoteText(value)}`);
         labels.push(value);
-      } else if (LABELS.has(t.kind)) labels.push(s.next().text);
-      else s.unexpected('grouping opts', 'label');
+      } else if (LABELS.has(t.kind)) {
+        labels.push(s.next().text);
+        // Without the option such a name is taken, as it always was.
+        if (this.#unquoted && t.kind === 'metric')
+          s.error(t.start, t.end, `invalid label name for grouping: ${quoteText(t.text)}`);
+      } else s.unexpected('grouping opts', 'label');
       if (s.is(')')) break;
       if (!s.take(',')) s.unexpected('grouping opts', '"," or ")"');
     }
@@ -529,7 +577,11 @@ class Parser {
     const literal = s.next();
     const { value } = unquote(literal.text);
     if (op.kind === '=~' || op.kind === '!~') {
-      const problem = regexpProblem(value);
+      this.#regexpParts += regExpParts(value);
+      const problem =
+        this.#regexpParts > MAX_REGEXP_PARTS_TOTAL
+          ? `regular expressions too large together: more than ${MAX_REGEXP_PARTS_TOTAL} parts with repetitions written out`
+          : regexpProblem(value);
       if (problem !== '') {
         s.error(label.start, literal.end, problem);
         return;
@@ -537,6 +589,16 @@ class Parser {
     }
     into.push({ name: quoted.value, op: op.kind, value });
   }
+}
+
+/** Whether an expression may begin with this token. */
+function beginsExpr({ kind }: Token): boolean {
+  return NAMES.has(kind) || BEGINNINGS.has(kind);
+}
+
+/** With six decimal places, as this one message has numbers. */
+function sixPlaces(value: number): string {
+  return Math.abs(value) < 1e21 ? value.toFixed(6) : formatNumber(value);
 }
 
 function regexpProblem(source: string): string {

@@ -1,5 +1,5 @@
 // The tree that `execute` walks: an expression with its evaluation times settled and its selectors replaced by fragments.
-import type { Labels } from '@munjigi/model';
+import type { Labels, Matcher } from '@munjigi/model';
 import type { AggregateOp, BinaryOp, Matching } from './ast.ts';
 import type { Fragment, Grid } from './fragment.ts';
 import type { Windows } from './window.ts';
@@ -12,10 +12,12 @@ export type PlanNode =
   | SubqueryNode
   | RepeatNode
   | AbsentNode
+  | InfoNode
   | CallNode
   | AggregateNode
   | BinaryNode
-  | NegateNode;
+  | NegateNode
+  | FailNode;
 
 interface Node {
   /** Times at which the node has values. */
@@ -44,6 +46,8 @@ export interface FragmentNode extends Node {
   readonly dropsName: boolean;
   /** Place of the function's scalar argument, for warnings about it. */
   readonly argPlace: string;
+  /** Place of what the fused aggregation aggregates; '' where none is fused. */
+  readonly inputPlace: string;
 }
 
 /** A window function over the values of a subquery. */
@@ -78,6 +82,16 @@ export interface AbsentNode extends Node {
   readonly labels: Labels;
 }
 
+/** Series with labels of the info metrics that have the same job and instance. */
+export interface InfoNode extends Node {
+  readonly kind: 'info';
+  readonly input: PlanNode;
+  /** Which info metrics, and which of their labels; null: all labels of target_info. */
+  readonly matchers: readonly Matcher[] | null;
+  /** Fetches info series once its matchers are known. */
+  readonly fragment: Fragment;
+}
+
 export interface CallNode extends Node {
   readonly kind: 'call';
   readonly func: string;
@@ -91,8 +105,9 @@ export interface AggregateNode extends Node {
   readonly param: PlanNode | null;
   readonly without: boolean;
   readonly labels: readonly string[];
-  /** Place of the parameter. */
+  /** Places of the parameter, and of what is aggregated. */
   readonly argPlace: string;
+  readonly inputPlace: string;
 }
 
 export interface BinaryNode extends Node {
@@ -107,4 +122,10 @@ export interface BinaryNode extends Node {
 export interface NegateNode extends Node {
   readonly kind: 'negate';
   readonly input: PlanNode;
+}
+
+/** What cannot be evaluated, once its turn comes: an error of what is evaluated before it comes first. */
+export interface FailNode extends Node {
+  readonly kind: 'fail';
+  readonly message: string;
 }

@@ -1,7 +1,15 @@
 // An expression and its times to a plan: exact ranges for every selector, equal fragments once, constants folded, what does not change
 // from step to step computed once, and the first aggregation fused into its fragment.
-import { EMPTY_LABELS, labelsFromObject, type Labels, type Matcher } from '@munjigi/model';
-import { unwrap, type Aggregate, type At, type Call, type DurationExpr, type Expr } from './ast.ts';
+import { EMPTY_LABELS, encodeUtf8, labelsFromObject, type Labels, type Matcher } from '@munjigi/model';
+import {
+  unwrap,
+  type Aggregate,
+  type At,
+  type Call,
+  type DurationExpr,
+  type Expr,
+  type VectorSelector,
+} from './ast.ts';
 import { scalarBinary } from './arithmetic.ts';
 import { typeOf } from './check.ts';
 import { evaluateDuration, type DurationContext } from './durations.ts';
@@ -10,7 +18,8 @@ import { FUNCTIONS, typeWord } from './functions.ts';
 import { isMetadataLabel } from './label-edit.ts';
 import type { FragmentNode, PlanNode } from './plan-node.ts';
 import { placeOf } from './position.ts';
-import { executionError, unsupported } from './query-error.ts';
+import { infoReferences } from './info-reference.ts';
+import { executionError } from './query-error.ts';
 
 export interface PlanOptions {
   /** Evaluation times. An instant query has start = end and step 0. */
@@ -78,29 +87,41 @@ const ANCHORED_FUNCTIONS: readonly string[] = ['changes', 'delta', 'increase', '
 const SMOOTHED_FUNCTIONS: readonly string[] = ['delta', 'increase', 'rate'];
 const KEEPS_NAME: ReadonlySet<string> = new Set(['last', 'last_over_time', 'first_over_time']);
 const FUSABLE: ReadonlySet<string> = new Set(['sum', 'count', 'min', 'max', 'avg', 'group']);
-/** Sample functions without a value in this engine yet. */
-const NOT_YET: ReadonlySet<string> = new Set([
-  'info',
-  'start_timestamp',
+/** Functions to which start timestamps tell resets. */
+const LOOKS_AT_STARTS: ReadonlySet<string> = new Set(['rate', 'increase', 'irate', 'resets']);
+/** Of native histograms these need count and sum only; those below need all of it, whatever stands inside them. */
+const NEEDS_STATS: ReadonlySet<string> = new Set([
+  'absent',
   'histogram_avg',
   'histogram_count',
+  'histogram_sum',
+  'start_timestamp',
+  'timestamp',
+]);
+const NEEDS_BUCKETS: ReadonlySet<string> = new Set([
+  'changes',
+  'histogram_fraction',
+  'histogram_quantile',
+  'histogram_quantiles',
   'histogram_stddev',
   'histogram_stdvar',
-  'histogram_sum',
 ]);
 
 class Planner {
   readonly #o: PlanOptions;
   readonly #durations: DurationContext;
-  readonly #byKey = new Map<string, Fragment>();
+  readonly #byKey = new Map<string, number>();
   #next = 1;
+  /** How many of the expressions around the one that is planned need no buckets of histograms, and how many need them. */
+  #statsWanted = 0;
+  #bucketsWanted = 0;
 
   constructor(o: PlanOptions) {
     this.#o = o;
     this.#durations = {
       step_ms: o.step_ms,
       range_ms: o.end_ms - o.start_ms,
-      placeOf: (e) => this.#place(e),
+      placeOf: (e) => (o.text === undefined ? '' : bytePlace(o.text, e)),
     };
   }
 
@@ -132,7 +153,7 @@ class Planner {
 
   /** Plans `e` at the times of `grid`; what is the same at all of them is planned for one. */
   node(e: Expr, grid: Grid): PlanNode {
-    if (grid.steps > 1 && !isLiteral(e) && typeOf(e) !== 'matrix' && isInvariant(e)) {
+    if (grid.steps > 1 && !isLiteral(e) && typeOf(e) !== 'matrix' && this.#isInvariant(e)) {
       const once: Grid = { ...grid, steps: 1 };
       const input = this.#direct(e, once);
       if (input.kind === 'number' || input.kind === 'string') return { ...input, grid };
@@ -141,9 +162,42 @@ class Planner {
     return this.#direct(e, grid);
   }
 
+  /** Whether an expression has the same value at all steps. */
+  #isInvariant(e: Expr): boolean {
+    switch (e.kind) {
+      case 'number':
+      case 'string':
+        return true;
+      case 'vector':
+        return e.at !== null;
+      case 'matrix':
+        return e.selector.at !== null;
+      case 'subquery':
+        return e.at !== null;
+      case 'paren':
+      case 'unary':
+        return this.#isInvariant(e.expr);
+      case 'binary':
+        return this.#isInvariant(e.left) && this.#isInvariant(e.right);
+      case 'aggregate':
+        return this.#isInvariant(e.expr) && (e.param === null || this.#isInvariant(e.param));
+      case 'call':
+        if (e.func === 'info') return this.#isInvariant(e.args[0]!) && this.#infoReference(e) !== null;
+        if (e.func === 'timestamp')
+          return unwrap(e.args[0]!).kind === 'vector' && this.#isInvariant(e.args[0]!);
+        return !UNSAFE.has(e.func) && e.args.every((arg) => this.#isInvariant(arg));
+    }
+  }
+
   /** A call with a selector in it becomes one node, which stands where the call stands. */
   #direct(e: Expr, grid: Grid): PlanNode {
+    const stats = e.kind === 'call' && NEEDS_STATS.has(e.func) ? 1 : 0;
+    const buckets = needsBuckets(e) ? 1 : 0;
+    this.#statsWanted += stats;
+    this.#bucketsWanted += buckets;
     const n = this.#planned(e, grid);
+    this.#statsWanted -= stats;
+    this.#bucketsWanted -= buckets;
     return e.kind === 'call' || e.kind === 'aggregate' ? { ...n, place: this.#place(e) } : n;
   }
 
@@ -226,10 +280,10 @@ class Planner {
     const place = this.#place(e);
     if (selector.extended !== null) {
       const allowed = selector.extended === 'anchored' ? ANCHORED_FUNCTIONS : SMOOTHED_FUNCTIONS;
-      if (e.kind === 'matrix' && func !== 'matrix' && !allowed.includes(func))
-        throw executionError(
-          `${selector.extended} modifier can only be used with: ${allowed.join(', ')} - not with ${written}`,
-        );
+      if (e.kind === 'matrix' && func !== 'matrix' && !allowed.includes(func)) {
+        const message = `${selector.extended} modifier can only be used with: ${allowed.join(', ')} - not with ${written}`;
+        return { kind: 'fail', message, grid, place };
+      }
     }
     // An anchored instant selector is an ordinary one.
     const seesOutside =
@@ -253,18 +307,30 @@ class Planner {
         args: fragmentArgs,
         aggregate: null,
         place,
+        statsOnly: this.#statsWanted > 0 && this.#bucketsWanted === 0,
+        startTimestamps: this.#looksAtStarts(func, selector),
         extended: seesOutside ? { kind: selector.extended, lookback_ms: this.#lookback } : undefined,
       }),
       args: constant ? null : args,
       dropsName: !KEEPS_NAME.has(func) && func !== 'matrix',
       argPlace: args[0]?.place ?? place,
+      inputPlace: '',
       grid: windows,
       place,
     };
     return fixed ? { kind: 'repeat', input: node, grid, place } : { ...node, grid };
   }
 
-  /** Gives equal fragments one id. */
+  #looksAtStarts(func: string, selector: VectorSelector): boolean {
+    if (this.#o.startTimestamps !== true) return false;
+    return (
+      LOOKS_AT_STARTS.has(func) ||
+      func === 'start_timestamp' ||
+      (func === 'matrix' && selector.extended !== null)
+    );
+  }
+
+  /** Gives equal fragments one id. They differ in their place, which only annotations tell: that of the last one counts (see `fragments`). */
   #fragment(f: Omit<Fragment, 'id'>): Fragment {
     const key = JSON.stringify([
       f.matchers,
@@ -274,14 +340,13 @@ class Planner {
       f.args.map((a) => [...a].map(String)),
       f.aggregate,
       f.extended,
-      f.func === 'rate' || f.func === 'increase' ? f.place : '',
+      f.statsOnly,
+      f.startTimestamps,
     ]);
-    const known = this.#byKey.get(key);
-    if (known !== undefined) return known;
+    let id = this.#byKey.get(key);
+    if (id === undefined) this.#byKey.set(key, (id = this.#next++));
     // Last, because `f` may be another fragment with its id.
-    const made: Fragment = { ...f, id: this.#next++ };
-    this.#byKey.set(key, made);
-    return made;
+    return { ...f, id };
   }
 
   #subquery(
@@ -301,7 +366,11 @@ class Planner {
       throw executionError(
         `${this.#place(e)}: the subquery has ${steps} steps, at most ${MAX_SUBQUERY_STEPS} are evaluated`,
       );
-    return { input: this.node(e.expr, { start_ms, step_ms, steps }), range_ms, offset, at: e.at };
+    // What samples a subquery gives decides which resets are seen: they are told from buckets.
+    this.#bucketsWanted++;
+    const input = this.node(e.expr, { start_ms, step_ms, steps });
+    this.#bucketsWanted--;
+    return { input, range_ms, offset, at: e.at };
   }
 
   /** A window function over a matrix selector or a subquery. */
@@ -363,7 +432,8 @@ class Planner {
       args: [...args, ...extra],
       dropsName: !KEEPS_NAME.has(func),
       argPlace: args[0]?.place ?? place,
-      inputPlace: place,
+      // Prometheus puts a matrix without a place there before it calls the function.
+      inputPlace: place === '' ? '' : '1:1',
       grid: fixed ? { ...grid, steps: 1 } : grid,
       place,
     };
@@ -372,7 +442,6 @@ class Planner {
 
   #call(e: Call, grid: Grid): PlanNode {
     const place = this.#place(e);
-    if (NOT_YET.has(e.func)) throw unsupported(`${e.func}()`, place);
     switch (e.func) {
       case 'start':
         return { kind: 'number', value: this.#o.start_ms / 1000, grid, place };
@@ -394,6 +463,15 @@ class Planner {
         if (arg.kind === 'vector') return this.#selector('timestamp', arg, this.#lookback, [], grid, 0);
         break;
       }
+      case 'start_timestamp': {
+        // Known of samples as they were stored alone.
+        const arg = unwrap(e.args[0]!);
+        if (arg.kind === 'vector' && this.#o.startTimestamps === true)
+          return this.#selector('start_timestamp', arg, this.#lookback, [], grid, 0);
+        break;
+      }
+      case 'info':
+        return this.#info(e, grid);
       case 'absent':
         return {
           kind: 'absent',
@@ -414,6 +492,37 @@ class Planner {
       return this.#window(e.func, e.args[matrixAt]!, args, grid);
     }
     return { kind: 'call', func: e.func, args, grid, place };
+  }
+
+  /** The time at which all vectors in the first argument of info() look, if that is one; t_ms under @. */
+  #infoReference(e: Call): { t_ms: number | null; offset: number } | null {
+    const references = infoReferences(e.args[0]!);
+    if (references === null) return null;
+    const settled = references.map(({ at, offsets }) => {
+      const offset = offsets.reduce((sum, o) => sum + this.#offset(o), 0);
+      return at === null ? { t_ms: null, offset } : { t_ms: this.#atTime(at) - offset, offset: 0 };
+    });
+    const first = settled[0]!;
+    return settled.every((r) => r.t_ms === first.t_ms && r.offset === first.offset) ? first : null;
+  }
+
+  #info(e: Call, grid: Grid): PlanNode {
+    const place = this.#place(e);
+    const selector = e.args[1];
+    const matchers = selector === undefined ? null : (selector as VectorSelector).matchers;
+    const { t_ms, offset } = this.#infoReference(e) ?? { t_ms: null, offset: 0 };
+    const { windows } = this.#windowGrid(grid, t_ms === null ? null : { t_ms }, offset, false);
+    const fragment: Fragment = {
+      id: this.#next++,
+      matchers: [],
+      grid: windows,
+      range_ms: this.#lookback,
+      func: 'info',
+      args: [],
+      aggregate: null,
+      place,
+    };
+    return { kind: 'info', input: this.node(e.args[0]!, grid), matchers, fragment, grid, place };
   }
 
   /** Whether there is anything at all, as one row, where that can be found out inside the fragment. */
@@ -440,6 +549,7 @@ class Planner {
       grid,
       place,
       argPlace: param === null ? place : param.place,
+      inputPlace: input.place,
     };
   }
 
@@ -455,7 +565,8 @@ class Planner {
       // Series of several names may become equal when the name is dropped: that is an error, which a fused sum would not see.
       if (!(this.#o.delayedNameRemoval ?? false) && !selectsOneName(n.fragment.matchers)) return null;
     }
-    return { ...n, fragment: this.#fragment({ ...n.fragment, aggregate }), dropsName: false };
+    const fragment = this.#fragment({ ...n.fragment, aggregate });
+    return { ...n, fragment, dropsName: false, inputPlace: n.place };
   }
 }
 
@@ -476,6 +587,27 @@ function isLiteral(e: Expr): boolean {
   return inner.kind === 'number' || inner.kind === 'string';
 }
 
+/** Where a duration stands, as Prometheus tells it here: byte offsets of its start and end, without parentheses around it. */
+function bytePlace(text: string, e: DurationExpr): string {
+  const binary = e.kind === 'duration' && e.left !== null && e.right !== null && !e.op.startsWith('m');
+  const start = binary ? e.left.start : e.start;
+  const end = binary ? e.right.end : e.end;
+  return `${utf8Length(text, start)}:${utf8Length(text, end)}`;
+}
+
+/** UTF-8 bytes of the text before a UTF-16 offset. */
+function utf8Length(text: string, offset: number): number {
+  const bytes = new Uint8Array(3 * offset);
+  return encodeUtf8(text.slice(0, offset), bytes, 0);
+}
+
+/** Whether an expression looks at the buckets of the histograms inside it. */
+function needsBuckets(e: Expr): boolean {
+  if (e.kind === 'call') return NEEDS_BUCKETS.has(e.func);
+  if (e.kind === 'aggregate') return e.op === 'count_values';
+  return e.kind === 'binary' && ['</', '>/', '==', '!='].includes(e.op);
+}
+
 /** How far each evaluation time lies after its window's end, in ms. */
 function shiftArg(grid: Grid, windows: Grid, offset: number): Float64Array {
   if (windows.step_ms !== 0) return Float64Array.of(offset);
@@ -483,31 +615,6 @@ function shiftArg(grid: Grid, windows: Grid, offset: number): Float64Array {
     { length: grid.steps },
     (_, k) => grid.start_ms + k * grid.step_ms - windows.start_ms,
   );
-}
-
-/** Whether an expression has the same value at all steps. */
-function isInvariant(e: Expr): boolean {
-  switch (e.kind) {
-    case 'number':
-    case 'string':
-      return true;
-    case 'vector':
-      return e.at !== null;
-    case 'matrix':
-      return e.selector.at !== null;
-    case 'subquery':
-      return e.at !== null;
-    case 'paren':
-    case 'unary':
-      return isInvariant(e.expr);
-    case 'binary':
-      return isInvariant(e.left) && isInvariant(e.right);
-    case 'aggregate':
-      return isInvariant(e.expr) && (e.param === null || isInvariant(e.param));
-    case 'call':
-      if (e.func === 'timestamp') return unwrap(e.args[0]!).kind === 'vector' && isInvariant(e.args[0]!);
-      return !UNSAFE.has(e.func) && e.args.every(isInvariant);
-  }
 }
 
 /** Labels that a selector fixes to one value each: what absent() shows. */

@@ -24,7 +24,7 @@ export function placeOf(text: string, offset: number): Place {
   return { line, column };
 }
 
-/** What is wrong with an expression and where: offsets [start, end) and the place of `start`. */
+/** What is wrong with an expression and where: offsets [start, end) and the place of `start`; an empty text has no places: 0 and 0. */
 export interface ParseError {
   readonly start: number;
   readonly end: number;
@@ -36,10 +36,11 @@ export interface ParseError {
 
 export function parseErrorAt(text: string, start: number, end: number, message: string): ParseError {
   const from = Math.max(0, Math.min(start, text.length));
-  return { start: from, end: Math.max(from, Math.min(end, text.length)), ...placeOf(text, from), message };
+  const place = text === '' ? { line: 0, column: 0 } : placeOf(text, from);
+  return { start: from, end: Math.max(from, Math.min(end, text.length)), ...place, message };
 }
 
 /** `line:column: parse error: message`, as Prometheus prints it. */
 export function printParseError(e: ParseError): string {
-  return `${e.line}:${e.column}: parse error: ${e.message}`;
+  return `${e.line === 0 ? 'unknown position' : `${e.line}:${e.column}`}: parse error: ${e.message}`;
 }

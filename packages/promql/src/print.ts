@@ -1,6 +1,16 @@
-// A tree as text again, in Prometheus' canonical form. parse(printExpr(e)) says the same as e.
+// A tree as text again, in Prometheus' canonical form. parse(printExpr(e)) says the same as e (`Inf ^ x` with another tree).
 import { formatNumber, printDuration, quoteText, type Matcher } from '@munjigi/model';
-import type { At, Binary, DurationExpr, Expr, NumberLiteral, VectorSelector } from './ast.ts';
+import {
+  childrenOf,
+  type Aggregate,
+  type At,
+  type Binary,
+  type DurationExpr,
+  type Expr,
+  type NumberLiteral,
+  type Subquery,
+  type VectorSelector,
+} from './ast.ts';
 
 /** Prints an expression on one line. */
 export function printExpr(e: Expr): string {
@@ -21,27 +31,92 @@ export function printExpr(e: Expr): string {
       const extended = s.extended === null ? '' : ` ${s.extended}`;
       return `${printSelector(s)}[${printDurationExpr(e.range)}]${extended}${printAt(s.at)}${printOffset(s.offset)}`;
     }
-    case 'subquery': {
-      const step = e.step === null ? '' : printDurationExpr(e.step);
-      return `${printExpr(e.expr)}[${printDurationExpr(e.range)}:${step}]${printAt(e.at)}${printOffset(e.offset)}`;
-    }
+    case 'subquery':
+      return printExpr(e.expr) + printSubqueryTimes(e);
     case 'call':
       return `${e.func}(${e.args.map(printExpr).join(', ')})`;
-    case 'aggregate': {
-      const grouping = e.without
-        ? ` without (${printLabelNames(e.grouping)}) `
-        : e.grouping.length > 0
-          ? ` by (${printLabelNames(e.grouping)}) `
-          : '';
-      return `${e.op}${grouping}(${e.param === null ? '' : `${printExpr(e.param)}, `}${printExpr(e.expr)})`;
-    }
+    case 'aggregate':
+      return `${printAggregation(e)}(${e.param === null ? '' : `${printExpr(e.param)}, `}${printExpr(e.expr)})`;
     case 'binary':
-      return printBinary(e);
+      return `${printExpr(e.left)} ${printOperator(e)} ${printExpr(e.right)}`;
     case 'unary':
       return e.op + printExpr(e.expr);
     case 'paren':
       return `(${printExpr(e.expr)})`;
   }
+}
+
+/** Longer ones are put on several lines, in bytes of UTF-8. */
+const MAX_LINE = 100;
+
+/**
+ * Prints an expression as Prometheus' /format_query does: what is longer than 100 bytes on one line gets a line for each part, indented by
+ * two spaces a level.
+ */
+export function prettyExpr(e: Expr): string {
+  return pretty(e, 0);
+}
+
+function pretty(e: Expr, level: number): string {
+  const indent = '  '.repeat(level);
+  // A signed expression is split where the one inside is, and a subquery that fits has no indent of its own.
+  if (e.kind === 'unary') return indent + e.op + pretty(e.expr, level).trim();
+  if (fits(e)) return (e.kind === 'subquery' ? '' : indent) + printExpr(e);
+  switch (e.kind) {
+    case 'number':
+    case 'string':
+    case 'vector':
+    case 'matrix':
+      return indent + printExpr(e);
+    case 'subquery':
+      return pretty(e.expr, level) + printSubqueryTimes(e);
+    case 'paren':
+      return `${indent}(\n${pretty(e.expr, level + 1)}\n${indent})`;
+    case 'call':
+      return `${indent}${e.func}(\n${e.args.map((arg) => pretty(arg, level + 1)).join(',\n')}\n${indent})`;
+    case 'aggregate': {
+      const param = e.param === null ? '' : `${pretty(e.param, level + 1)},\n`;
+      return `${indent}${printAggregation(e)}(\n${param}${pretty(e.expr, level + 1)}\n${indent})`;
+    }
+    case 'binary':
+      return `${pretty(e.left, level + 1)}\n${indent}${printOperator(e)}\n${pretty(e.right, level + 1)}`;
+  }
+}
+
+/** Whether an expression fits on one line. Each node prints a byte at least, so that a large tree is known without being printed. */
+function fits(e: Expr): boolean {
+  return !hasMore(e, MAX_LINE) && utf8Length(printExpr(e)) <= MAX_LINE;
+}
+
+/** Whether a tree has more than `most` nodes; looks at no more of them. */
+function hasMore(root: Expr, most: number): boolean {
+  const open: Expr[] = [root];
+  for (let seen = 1; ; seen++) {
+    const e = open.pop();
+    if (e === undefined) return false;
+    if (seen > most) return true;
+    open.push(...childrenOf(e));
+  }
+}
+
+function utf8Length(text: string): number {
+  let bytes = 0;
+  // A surrogate pair has two units and four bytes.
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    bytes += c < 0x80 ? 1 : c < 0x800 || (c >= 0xd800 && c <= 0xdfff) ? 2 : 3;
+  }
+  return bytes;
+}
+
+function printAggregation(e: Aggregate): string {
+  if (e.without) return `${e.op} without (${printLabelNames(e.grouping)}) `;
+  return e.grouping.length > 0 ? `${e.op} by (${printLabelNames(e.grouping)}) ` : e.op;
+}
+
+function printSubqueryTimes(e: Subquery): string {
+  const step = e.step === null ? '' : printDurationExpr(e.step);
+  return `[${printDurationExpr(e.range)}:${step}]${printAt(e.at)}${printOffset(e.offset)}`;
 }
 
 /** A vector selector without its modifiers. */
@@ -71,8 +146,9 @@ function printLabelNames(names: readonly string[]): string {
     .join(', ');
 }
 
-function printBinary(e: Binary): string {
-  let out = `${printLeft(e)} ${e.op}${e.bool ? ' bool' : ''}`;
+/** The operator with all that modifies it. */
+function printOperator(e: Binary): string {
+  let out = `${e.op}${e.bool ? ' bool' : ''}`;
   const m = e.matching;
   if (m !== null) {
     const grouped = m.card === 'many-to-one' || m.card === 'one-to-many';
@@ -80,20 +156,13 @@ function printBinary(e: Binary): string {
       out += ` ${m.on ? 'on' : 'ignoring'} (${printLabelNames(m.labels)})`;
     if (grouped)
       out += ` group_${m.card === 'many-to-one' ? 'left' : 'right'} (${printLabelNames(m.include)})`;
-    if (m.fillLeft !== null && Object.is(m.fillLeft, m.fillRight))
-      out += ` fill (${formatNumber(m.fillLeft)})`;
+    if (m.fillLeft !== null && m.fillLeft === m.fillRight) out += ` fill (${formatNumber(m.fillLeft, 'g')})`;
     else {
-      if (m.fillLeft !== null) out += ` fill_left (${formatNumber(m.fillLeft)})`;
-      if (m.fillRight !== null) out += ` fill_right (${formatNumber(m.fillRight)})`;
+      if (m.fillLeft !== null) out += ` fill_left (${formatNumber(m.fillLeft, 'g')})`;
+      if (m.fillRight !== null) out += ` fill_right (${formatNumber(m.fillRight, 'g')})`;
     }
   }
-  return `${out} ${printExpr(e.right)}`;
-}
-
-/** `+Inf ^ 2` would read as +(Inf ^ 2): a power's left side has no sign. */
-function printLeft(e: Binary): string {
-  if (e.op === '^' && e.left.kind === 'number' && e.left.value === Infinity) return 'Inf';
-  return printExpr(e.left);
+  return out;
 }
 
 function printNumber(e: NumberLiteral): string {

@@ -8,9 +8,7 @@ export type QueryErrorKind =
   | 'limit'
   /** More bytes than this query, or all together, may hold. */
   | 'memory'
-  | 'cancelled'
-  /** Valid PromQL that this engine does not evaluate yet. */
-  | 'unsupported';
+  | 'cancelled';
 
 /** Messages are Prometheus' where it has one. */
 export class QueryError extends Error {
@@ -23,10 +21,6 @@ export class QueryError extends Error {
 
 export function executionError(message: string): QueryError {
   return new QueryError('execution', message);
-}
-
-export function unsupported(what: string, place: string): QueryError {
-  return new QueryError('unsupported', `${place === '' ? '' : `${place}: `}${what} is not supported yet`);
 }
 
 /** Throws when the query was cancelled. */

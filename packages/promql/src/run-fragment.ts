@@ -9,10 +9,23 @@ import {
   type Labels,
   type Selection,
 } from '@munjigi/model';
+import { counterNameHint, uniqueAnnotations } from './annotations.ts';
 import type { Annotation, Budget, Fragment, FragmentAggregate, FragmentPartial } from './fragment.ts';
-import { fragmentRange } from './fragment.ts';
+import { CELL, fragmentRange, noHistograms } from './fragment.ts';
+import { histogramSize, type Histogram } from './histogram/histogram.ts';
+import type { Whereabouts } from './histogram-rate.ts';
 import { groupKey, groupLabels } from './label-edit.ts';
-import { CELL_BYTES, checkCancelled, checkSamples, QueryError, takeBytes, takeCells } from './query-error.ts';
+import { seriesText } from './match.ts';
+import { isHistogramAt, samplesOfColumn } from './mixed-samples.ts';
+import { lastMixed, mixedExtendedWindow, mixedWindow, type Row } from './mixed-window.ts';
+import {
+  CELL_BYTES,
+  checkCancelled,
+  checkSamples,
+  executionError,
+  takeBytes,
+  takeCells,
+} from './query-error.ts';
 import { EXTENDED_FUNCTIONS, extendSamples } from './extended-window.ts';
 import { dropStale, WINDOW_FUNCTIONS, type Samples, type WindowFunction, type Windows } from './window.ts';
 
@@ -49,11 +62,12 @@ export async function runFragment(
       : window === undefined
         ? fail(f.func)
         : f.aggregate === null
-          ? new RowSink(f, window, b)
+          ? new RowSink(f, window, to - from, b)
           : new GroupSink(f, f.aggregate, window, b);
   const { mint, maxt } = fragmentRange(f);
-  const keepsMarks = f.extended === undefined && (f.func === 'last' || f.func === 'timestamp');
-  const names = f.func === 'rate' || f.func === 'increase' ? new CounterNames(f.place) : null;
+  const keepsMarks = f.extended === undefined && OF_NEWEST.has(f.func);
+  const annotations: Annotation[] = [];
+  const names = f.func === 'rate' || f.func === 'increase' ? new CounterNames(f.place, annotations) : null;
   const column = newColumn();
   let samplesRead = 0;
   let work = 0;
@@ -63,11 +77,25 @@ export async function runFragment(
       await r.load(s, i, Math.min(i + LOAD_BATCH, to));
     }
     r.series(s, i, mint, maxt, column);
-    if (column.h !== null) throw new QueryError('unsupported', nativeHistogramText(f.place));
     samplesRead += column.n;
     checkSamples(b, column.n);
-    if (!keepsMarks) dropStale(column);
-    if (column.n > 0 && sink.add(column, reader, i)) names?.see(reader, i);
+    const starts = f.startTimestamps === true && column.st !== null;
+    if (column.h !== null || (starts && f.extended === undefined)) {
+      const about: Whereabouts = {
+        name: () => reader.value(i, '__name__'),
+        place: f.place,
+        annotate: (a) => annotations.push(a),
+      };
+      const added = sink.addMixed(column, reader, i, about);
+      if (added === 'gave up') return gaveUp(f, samplesRead);
+      if (added === 'floats') names?.see(reader, i);
+      // One annotation a window adds up.
+      if (annotations.length > MOST_ANNOTATIONS) keepUnique(annotations);
+    } else {
+      if (!starts) column.st = null;
+      if (!keepsMarks) dropStale(column);
+      if (column.n > 0 && sink.add(column, reader, i)) names?.see(reader, i);
+    }
     work += column.n + f.grid.steps;
     if (work >= WORK_BETWEEN_PAUSES) {
       work = 0;
@@ -75,7 +103,36 @@ export async function runFragment(
       if (options.pause !== undefined) await options.pause();
     }
   }
-  return sink.result(samplesRead, names?.annotations ?? []);
+  return sink.result(samplesRead, uniqueAnnotations(annotations));
+}
+
+/** Functions of the newest sample in the look-back: they see the marks that end a series. */
+const OF_NEWEST: ReadonlySet<string> = new Set(['last', 'timestamp', 'start_timestamp', 'info']);
+const MOST_ANNOTATIONS = 1000;
+
+function keepUnique(annotations: Annotation[]): void {
+  const unique = uniqueAnnotations(annotations);
+  annotations.length = 0;
+  annotations.push(...unique);
+}
+
+/** The partial of a fused aggregation that met a histogram. */
+function gaveUp(f: Fragment, samplesRead: number): FragmentPartial {
+  return {
+    fragment: f.id,
+    steps: f.grid.steps,
+    rows: 0,
+    labels: [],
+    values: new Float64Array(0),
+    present: new Uint8Array(0),
+    histograms: null,
+    compensation: null,
+    counts: null,
+    samples: null,
+    gaveUp: true,
+    annotations: [],
+    samplesRead,
+  };
 }
 
 function windowFunctionOf(f: Fragment): WindowFunction | undefined {
@@ -90,17 +147,17 @@ function windowsOf(f: Fragment): Windows {
   return f.extended === undefined ? windows : { ...windows, lookback_ms: f.extended.lookback_ms };
 }
 
-function nativeHistogramText(place: string): string {
-  return `${place === '' ? '' : `${place}: `}native histograms are not supported yet`;
-}
-
 function fail(func: string): never {
   throw new TypeError(`no window function ${func}`);
 }
 
+type Added = 'nothing' | 'floats' | 'histograms' | 'gave up';
+
 interface Sink {
-  /** Takes one series' samples; false when they gave nothing. */
+  /** Takes one series' samples, floats without start timestamps; false when they gave nothing. */
   add(c: Column, labels: SeriesLabels, i: number): boolean;
+  /** Takes a series with histograms or start timestamps among its samples, marks included, and says what it gave. */
+  addMixed(c: Column, labels: SeriesLabels, i: number, about: Whereabouts): Added;
   result(samplesRead: number, annotations: readonly Annotation[]): FragmentPartial;
 }
 
@@ -133,10 +190,11 @@ class SeriesLabels {
 class CounterNames {
   readonly #place: string;
   readonly #seen = new Set<string>();
-  readonly annotations: Annotation[] = [];
+  readonly #annotations: Annotation[];
 
-  constructor(place: string) {
+  constructor(place: string, annotations: Annotation[]) {
     this.#place = place;
+    this.#annotations = annotations;
   }
 
   see(labels: SeriesLabels, i: number): void {
@@ -144,17 +202,34 @@ class CounterNames {
     if (this.#seen.has(name)) return;
     this.#seen.add(name);
     const hint = counterNameHint(name, this.#place);
-    if (hint !== null) this.annotations.push(hint);
+    if (hint !== null) this.#annotations.push(hint);
   }
 }
 
-/** The hint for one metric name, or null where the name is a counter's. */
-export function counterNameHint(name: string, place: string): Annotation | null {
-  if (name === '' || /_(?:total|sum|count|bucket)$/.test(name)) return null;
-  const text = `PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${JSON.stringify(name)}`;
-  return { severity: 'info', message: place === '' ? text : `${text} (${place})` };
+/** Fills a row from a series with histograms or start timestamps among its samples. */
+function fillMixed(f: Fragment, windows: Windows, c: Column, row: Row, about: Whereabouts): void {
+  const statsOnly = f.statsOnly === true;
+  if (f.extended === undefined && OF_NEWEST.has(f.func)) {
+    lastMixed(f.func, c, windows, statsOnly, row);
+    return;
+  }
+  const samples = samplesOfColumn(c, statsOnly, f.startTimestamps === true);
+  if (samples.n === 0) return;
+  if (f.extended === undefined) mixedWindow(f.func, samples, windows, f.args, row, about);
+  else mixedExtendedWindow(f, samples, windows, row, about);
 }
 
+/** What stands in `steps` cells. */
+function addedIn(present: Uint8Array, at: number, steps: number): Added {
+  let added: Added = 'nothing';
+  for (let k = at; k < at + steps; k++) {
+    if (present[k] === CELL.float) return 'floats';
+    if (present[k] === CELL.histogram) added = 'histograms';
+  }
+  return added;
+}
+
+const ROWS_AT_FIRST = 4096;
 /** A row's list of labels; their texts are kept once for all. */
 const LABEL_BYTES = 256;
 
@@ -165,24 +240,55 @@ class RowSink implements Sink {
   readonly #windows: Windows;
   readonly #budget: Budget;
   readonly #labels: Labels[] = [];
+  /** Room for so many rows is taken at once: for all series, where they are not too many. */
+  readonly #rowsAtFirst: number;
   #values = new Float64Array(0);
   #present = new Uint8Array(0);
+  /** From the first series with histograms on. */
+  #histograms: (Histogram | null)[] | null = null;
 
-  constructor(f: Fragment, window: WindowFunction, b: Budget) {
+  constructor(f: Fragment, window: WindowFunction, series: number, b: Budget) {
     this.#f = f;
     this.#window = window;
     this.#windows = windowsOf(f);
+    this.#rowsAtFirst = Math.min(series, ROWS_AT_FIRST);
     this.#budget = b;
   }
 
   add(c: Column, labels: SeriesLabels, i: number): boolean {
     const { grid, args } = this.#f;
-    const at = this.#labels.length * grid.steps;
-    if (at + grid.steps > this.#values.length) this.#grow(Math.max(at + grid.steps, 2 * this.#values.length));
+    const at = this.#nextRow();
     this.#window(c, this.#windows, args, this.#values, this.#present, at);
     if (!anyPresent(this.#present, at, grid.steps)) return false;
     this.#labels.push(labels.all(i));
     return true;
+  }
+
+  addMixed(c: Column, labels: SeriesLabels, i: number, about: Whereabouts): Added {
+    const f = this.#f;
+    const at = this.#nextRow();
+    this.#histograms ??= noHistograms(this.#values.length);
+    const row = { values: this.#values, present: this.#present, histograms: this.#histograms, at };
+    fillMixed(f, this.#windows, c, row, about);
+    const added = addedIn(this.#present, at, f.grid.steps);
+    if (added === 'nothing') return added;
+    if (f.func === 'info' && hasHistogram(c))
+      throw executionError(`this should be an info metric, with float samples: ${seriesText(labels.all(i))}`);
+    for (let k = at; k < at + f.grid.steps; k++) {
+      const h = this.#histograms[k]!;
+      if (h !== null) takeCells(this.#budget, histogramSize(h));
+    }
+    this.#labels.push(labels.all(i));
+    return added;
+  }
+
+  /** Room for one more row; where it begins. */
+  #nextRow(): number {
+    const { steps } = this.#f.grid;
+    const at = this.#labels.length * steps;
+    if (at + steps > this.#values.length)
+      this.#grow(Math.max(at + steps, 2 * this.#values.length, this.#rowsAtFirst * steps));
+    return at;
   }
 
   #grow(cells: number): void {
@@ -191,6 +297,8 @@ class RowSink implements Sink {
     values.set(this.#values);
     const present = new Uint8Array(cells);
     present.set(this.#present);
+    const more = cells - this.#values.length;
+    if (this.#histograms !== null) this.#histograms = this.#histograms.concat(noHistograms(more));
     this.#values = values;
     this.#present = present;
   }
@@ -206,15 +314,21 @@ class RowSink implements Sink {
       labels: this.#labels,
       values: this.#values.length === cells ? this.#values : this.#values.slice(0, cells),
       present: this.#present.length === cells ? this.#present : this.#present.slice(0, cells),
+      histograms: this.#histograms === null ? null : this.#histograms.slice(0, cells),
       compensation: null,
       counts: null,
       samples: null,
       gaveUp: false,
-      histograms: null,
       annotations,
       samplesRead,
     };
   }
+}
+
+/** Whether any sample is a histogram that marks no end. */
+function hasHistogram(c: Column): boolean {
+  const s = samplesOfColumn(c, true, false);
+  return s.histogramsBefore[s.n]! > 0;
 }
 
 function anyPresent(present: Uint8Array, at: number, n: number): boolean {
@@ -261,6 +375,19 @@ class GroupSink implements Sink {
     if (!anyPresent(this.#rowPresent, 0, grid.steps)) return false;
     addRow(this.#aggregate.op, this.#group(labels, i), this.#row, this.#rowPresent);
     return true;
+  }
+
+  /** Only floats can be added up here: the first histogram ends it. */
+  addMixed(c: Column, labels: SeriesLabels, i: number, about: Whereabouts): Added {
+    const { steps } = this.#f.grid;
+    this.#rowPresent.fill(0);
+    const histograms = noHistograms(steps);
+    const row = { values: this.#row, present: this.#rowPresent, histograms, at: 0 };
+    fillMixed(this.#f, this.#windows, c, row, about);
+    if (this.#rowPresent.includes(CELL.histogram)) return 'gave up';
+    const added = addedIn(this.#rowPresent, 0, steps);
+    if (added === 'floats') addRow(this.#aggregate.op, this.#group(labels, i), this.#row, this.#rowPresent);
+    return added;
   }
 
   #group(reader: SeriesLabels, i: number): Group {
@@ -383,9 +510,11 @@ function addKahan(
 class MatrixSink implements Sink {
   readonly #f: Fragment;
   readonly #labels: Labels[] = [];
-  readonly #budget: Budget;
   readonly #t: Float64Array[] = [];
   readonly #v: Float64Array[] = [];
+  /** Of each series; null where all are floats. */
+  readonly #histograms: ((Histogram | null)[] | null)[] = [];
+  readonly #budget: Budget;
   #total = 0;
 
   constructor(f: Fragment, b: Budget) {
@@ -395,7 +524,7 @@ class MatrixSink implements Sink {
 
   add(c: Column, labels: SeriesLabels, i: number): boolean {
     const { extended } = this.#f;
-    const s: Samples = { n: c.n, t: c.t, v: c.v, bits: c.bits };
+    const s: Samples = { n: c.n, t: c.t, v: c.v, bits: c.bits, st: c.st };
     if (extended !== undefined) extendSamples(s, windowsOf(this.#f), extended.kind === 'smoothed');
     if (s.n === 0) return false;
     // Times and values, and once more when all series are put together.
@@ -403,8 +532,33 @@ class MatrixSink implements Sink {
     this.#labels.push(labels.all(i));
     this.#t.push(s.t.slice(0, s.n));
     this.#v.push(s.v.slice(0, s.n));
+    this.#histograms.push(null);
     this.#total += s.n;
     return true;
+  }
+
+  addMixed(c: Column, labels: SeriesLabels, i: number): Added {
+    const { extended, statsOnly } = this.#f;
+    const s = samplesOfColumn(c, statsOnly === true, this.#f.startTimestamps === true);
+    if (s.histogramsBefore[s.n] === 0) {
+      const { n, t, v, bits, st } = s.floats;
+      return this.add({ ...c, n, t, v, bits, st, h: null, kind: null }, labels, i) ? 'floats' : 'nothing';
+    }
+    if (extended !== undefined)
+      throw executionError(`${extended.kind} modifier is not supported with histograms`);
+    takeCells(this.#budget, s.n, 32 + LABEL_BYTES / s.n);
+    const histograms: (Histogram | null)[] = [];
+    for (let k = 0; k < s.n; k++) {
+      const h = isHistogramAt(s, k) ? s.histogram(k) : null;
+      if (h !== null) takeCells(this.#budget, histogramSize(h));
+      histograms.push(h);
+    }
+    this.#labels.push(labels.all(i));
+    this.#t.push(s.t);
+    this.#v.push(s.v);
+    this.#histograms.push(histograms);
+    this.#total += s.n;
+    return 'histograms';
   }
 
   result(samplesRead: number, annotations: readonly Annotation[]): FragmentPartial {
@@ -419,6 +573,9 @@ class MatrixSink implements Sink {
       at += times.length;
     });
     first[this.#labels.length] = at;
+    const histograms = this.#histograms.every((h) => h === null)
+      ? null
+      : this.#histograms.flatMap((h, i) => h ?? noHistograms(this.#t[i]!.length));
     return {
       fragment: this.#f.id,
       steps: this.#f.grid.steps,
@@ -428,7 +585,7 @@ class MatrixSink implements Sink {
       present: new Uint8Array(0),
       compensation: null,
       counts: null,
-      samples: { first, t, v, histograms: null },
+      samples: { first, t, v, histograms },
       gaveUp: false,
       histograms: null,
       annotations,

@@ -3,7 +3,7 @@ import { decodeUtf8, encodeUtf8 } from '@munjigi/model';
 
 export interface Unquoted {
   readonly value: string;
-  /** False where \x or octal escapes made bytes that are not UTF-8: they became U+FFFD. */
+  /** False where \x or octal escapes made bytes that are not UTF-8: byte b stands as the lone surrogate U+DC00 + b. */
   readonly validUtf8: boolean;
 }
 
@@ -34,7 +34,8 @@ export function unquote(literal: string): Unquoted {
     i = slash + (c === 'U' ? 10 : c === 'u' ? 6 : c === 'x' || (c >= '0' && c <= '7') ? 4 : 2);
   }
   const value = decodeUtf8(bytes, 0, n);
-  return { value, validUtf8: isUtf8(value, bytes, n) };
+  if (isUtf8(value, bytes, n)) return { value, validUtf8: true };
+  return { value: withLoneBytes(bytes, n), validUtf8: false };
 }
 
 function isUtf8(value: string, bytes: Uint8Array, n: number): boolean {
@@ -43,4 +44,18 @@ function isUtf8(value: string, bytes: Uint8Array, n: number): boolean {
   if (encodeUtf8(value, again, 0) !== n) return false;
   for (let i = 0; i < n; i++) if (again[i] !== bytes[i]) return false;
   return true;
+}
+
+/** Text of bytes of which some belong to no character. */
+function withLoneBytes(bytes: Uint8Array, n: number): string {
+  let out = '';
+  for (let i = 0; i < n;) {
+    const first = bytes[i]!;
+    const size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    const char = decodeUtf8(bytes, i, Math.min(n, i + size));
+    const whole = i + size <= n && isUtf8(char, bytes.subarray(i, i + size), size);
+    out += whole ? char : String.fromCharCode(0xdc00 + first);
+    i += whole ? size : 1;
+  }
+  return out;
 }

@@ -1,10 +1,11 @@
 // An instant vector at every step, as columns: what expressions are computed on.
 import { compareLabels, labelsKey, type Labels } from '@munjigi/model';
-import type { Budget, FragmentPartial } from './fragment.ts';
+import { CELL, noHistograms, type Budget, type FragmentPartial } from './fragment.ts';
+import { histogramSize, type Histogram } from './histogram/histogram.ts';
 import { withoutMetadata } from './label-edit.ts';
 import { executionError, giveCells, takeCells } from './query-error.ts';
 
-/** Row r has cells r * steps + k, absent where `present` is 0; rows need not be in any order. */
+/** Row r has cells r * steps + k, `present` says what is in each (CELL); rows need not be in any order. */
 export interface Table {
   readonly type: 'table';
   steps: number;
@@ -13,6 +14,8 @@ export interface Table {
   drops: Uint8Array;
   values: Float64Array;
   present: Uint8Array;
+  /** Beside `values`, at the cells that hold one; null when none does. */
+  histograms: (Histogram | null)[] | null;
   /** Nobody else holds these columns: they may be changed in place. */
   owned: boolean;
 }
@@ -42,6 +45,7 @@ export function newTable(b: Budget, labels: Labels[], steps: number): Table {
     drops: new Uint8Array(labels.length),
     values: new Float64Array(cells),
     present: new Uint8Array(cells),
+    histograms: null,
     owned: true,
   };
 }
@@ -62,8 +66,29 @@ export function owned(b: Budget, t: Table): Table {
     drops: t.drops.slice(),
     values: t.values.slice(),
     present: t.present.slice(),
+    histograms: t.histograms === null ? null : [...t.histograms],
     owned: true,
   };
+}
+
+/** Puts a histogram into a cell of a table that may be changed, and takes room for it. */
+export function putHistogram(b: Budget, t: Table, at: number, h: Histogram): void {
+  takeCells(b, histogramSize(h));
+  t.histograms ??= noHistograms(t.values.length);
+  t.histograms[at] = h;
+  t.present[at] = CELL.histogram;
+}
+
+/** The histogram in a cell, null where there is none. */
+export function histogramAt(t: Table, at: number): Histogram | null {
+  return t.present[at] === CELL.histogram ? t.histograms![at]! : null;
+}
+
+/** A table without the cells that hold histograms: what functions of floats see. */
+export function floatsOnly(t: Table): Table {
+  if (t.histograms === null) return t;
+  const present = t.present.map((cell) => (cell === CELL.float ? 1 : 0));
+  return { ...t, present, histograms: null };
 }
 
 export function scalarAt(s: Scalar, k: number): number {
@@ -79,6 +104,7 @@ export function tableOf(p: FragmentPartial): Table {
     drops: new Uint8Array(p.rows),
     values: p.compensation === null ? p.values : completed(p),
     present: p.present,
+    histograms: p.histograms === null ? null : [...p.histograms],
     owned: false,
   };
 }
@@ -111,6 +137,7 @@ export function joinEqualRows(t: Table): Table {
   let values = t.values;
   let present = t.present;
   let drops = t.drops;
+  let histograms = t.histograms;
   let copied = t.owned;
   t.labels.forEach((labels, row) => {
     // A row whose name will be dropped is not the same as one that keeps it.
@@ -125,19 +152,21 @@ export function joinEqualRows(t: Table): Table {
       values = values.slice();
       present = present.slice();
       drops = drops.slice();
+      if (histograms !== null) histograms = [...histograms];
       copied = true;
     }
     for (let k = 0; k < t.steps; k++) {
       const from = row * t.steps + k;
       if (present[from] === 0) continue;
       const to = first * t.steps + k;
-      if (present[to] === 1) throw executionError(DUPLICATE_LABELS);
+      if (present[to] !== 0) throw executionError(DUPLICATE_LABELS);
       values[to] = values[from]!;
-      present[to] = 1;
+      present[to] = present[from]!;
+      if (histograms !== null) histograms[to] = histograms[from]!;
     }
   });
   if (rows.length === t.labels.length) return t;
-  return pickRows({ ...t, values, present, drops }, rows);
+  return pickRows({ ...t, values, present, drops, histograms }, rows);
 }
 
 /** A table of the given rows in the given order. */
@@ -151,7 +180,9 @@ export function pickRows(t: Table, rows: readonly number[]): Table {
     present.set(t.present.subarray(row * steps, (row + 1) * steps), i * steps);
     drops[i] = t.drops[row]!;
   });
-  return { ...t, labels: rows.map((row) => t.labels[row]!), drops, values, present };
+  const { histograms: held } = t;
+  const histograms = held === null ? null : rows.flatMap((row) => held.slice(row * steps, (row + 1) * steps));
+  return { ...t, labels: rows.map((row) => t.labels[row]!), drops, values, present, histograms };
 }
 
 /** Rows that have at least one cell. */
@@ -178,7 +209,9 @@ export function repeated(b: Budget, t: Table, steps: number): Table {
   for (let row = 0; row < t.labels.length; row++) {
     if (t.present[row] === 0) continue;
     out.values.fill(t.values[row]!, row * steps, (row + 1) * steps);
-    out.present.fill(1, row * steps, (row + 1) * steps);
+    const h = histogramAt(t, row);
+    if (h === null) out.present.fill(1, row * steps, (row + 1) * steps);
+    else for (let at = row * steps; at < (row + 1) * steps; at++) putHistogram(b, out, at, h);
   }
   return out;
 }

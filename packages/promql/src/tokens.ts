@@ -5,12 +5,18 @@ import { parseErrorAt, type ParseError } from './position.ts';
 /** Thrown inside the parser at the first syntax error; never leaves it. */
 export class SyntaxStop extends Error {}
 
+/** A construct as errors inside it name it: `... in CONTEXT, expected EXPECTED`. */
+export interface Enclosing {
+  readonly context: string;
+  readonly expected: string;
+}
+
 export class TokenStream {
   readonly text: string;
   readonly lexError: LexError | null;
   readonly errors: ParseError[] = [];
-  /** How many aggregations enclose the place that is parsed: they are named where nothing closer has a name. */
-  aggregations = 0;
+  /** What encloses the place that is parsed, innermost last: named in errors where the place itself has no name. */
+  readonly enclosing: Enclosing[] = [];
   readonly #tokens: readonly Token[];
   #at = 0;
 
@@ -27,15 +33,6 @@ export class TokenStream {
   /** End of the token taken last. */
   get previousEnd(): number {
     return this.#at === 0 ? 0 : this.#tokens[this.#at - 1]!.end;
-  }
-
-  /** Where parsing stands, for `back`. */
-  get mark(): number {
-    return this.#at;
-  }
-
-  back(mark: number): void {
-    this.#at = mark;
   }
 
   is(kind: string): boolean {
@@ -59,8 +56,8 @@ export class TokenStream {
     return true;
   }
 
-  expect(kind: string, context: string, expected: string): Token {
-    if (!this.is(kind)) this.unexpected(context, expected);
+  expect(kind: string): Token {
+    if (!this.is(kind)) this.unexpected();
     return this.next();
   }
 
@@ -73,19 +70,19 @@ export class TokenStream {
     throw new SyntaxStop();
   }
 
-  /** Ends parsing at this token; where the lexer had stopped, with its error instead. */
-  unexpected(context: string, expected: string): never {
-    if (this.is('eof') && this.lexError !== null) this.checkEnd();
-    const inside = context === '' && this.aggregations > 0 ? 'aggregation' : context;
+  /** Ends parsing at this token, which the named construct does not allow; without a name it is the innermost that encloses it. */
+  unexpected(context: string = '', expected: string = ''): never {
+    this.look();
+    const where = context === '' ? (this.enclosing.at(-1) ?? { context, expected }) : { context, expected };
     this.stop(
       this.token,
-      `unexpected ${describeToken(this.token)}${inside === '' ? '' : ` in ${inside}`}${expected === '' ? '' : `, expected ${expected}`}`,
+      `unexpected ${describeToken(this.token)}${where.context === '' ? '' : ` in ${where.context}`}${where.expected === '' ? '' : `, expected ${where.expected}`}`,
     );
   }
 
-  /** Stops with the lexer's error, if it had one. */
-  checkEnd(): void {
+  /** Stops where the lexer did, if it did so at this token: its error comes before any that is known only after this token was seen. */
+  look(): void {
     const e = this.lexError;
-    if (e !== null) this.stop(e, e.message);
+    if (e !== null && this.is('eof')) this.stop(e, e.message);
   }
 }

@@ -1,5 +1,6 @@
 // Functions of a window, each a loop that slides over one series' columns and fills one row of cells. Nothing is allocated per step.
 import { isStale } from '@munjigi/model';
+import { executionError } from './query-error.ts';
 
 /** One series' samples in time order. `bits` is a Uint32Array over v's buffer. */
 export interface Samples {
@@ -7,6 +8,8 @@ export interface Samples {
   t: Float64Array;
   v: Float64Array;
   bits: Uint32Array;
+  /** Start timestamps in ms, 0: unknown; null: not looked at. Only extended windows read them. */
+  st: Float64Array | null;
 }
 
 /** Windows (end - range, end] at ends start, start + step, ...; ends never go back. */
@@ -38,11 +41,15 @@ function argAt(args: readonly Float64Array[], i: number, k: number): number {
 /** The newest sample in the look-back, absent when it is a staleness mark. The samples hold their marks here. */
 const lastSample: WindowFunction = (s, w, _args, out, present, at) => {
   const { t, v, bits, n } = s;
+  const { range_ms, start_ms, step_ms, steps } = w;
   let hi = 0;
-  for (let k = 0; k < w.steps; k++) {
-    const end = w.start_ms + k * w.step_ms;
-    while (hi < n && t[hi]! <= end) hi++;
-    if (hi === 0 || t[hi - 1]! <= end - w.range_ms) continue;
+  let by = 0;
+  for (let k = 0; k < steps; k++) {
+    const end = start_ms + k * step_ms;
+    const before = hi;
+    hi = firstAfter(t, n, end, hi, by);
+    by = hi - before;
+    if (hi === 0 || t[hi - 1]! <= end - range_ms) continue;
     const value = v[hi - 1]!;
     if (value !== value && isStale(bits, hi - 1)) continue;
     out[at + k] = value;
@@ -50,19 +57,23 @@ const lastSample: WindowFunction = (s, w, _args, out, present, at) => {
   }
 };
 
-/** The time of that sample, in seconds. */
-const lastTimestamp: WindowFunction = (s, w, _args, out, present, at) => {
-  const { t, v, bits, n } = s;
-  let hi = 0;
-  for (let k = 0; k < w.steps; k++) {
-    const end = w.start_ms + k * w.step_ms;
-    while (hi < n && t[hi]! <= end) hi++;
-    if (hi === 0 || t[hi - 1]! <= end - w.range_ms) continue;
-    if (Number.isNaN(v[hi - 1]!) && isStale(bits, hi - 1)) continue;
-    out[at + k] = t[hi - 1]! / 1000;
-    present[at + k] = 1;
-  }
-};
+/** A number told by the newest sample in the look-back, absent likewise. */
+function ofNewest(tell: (t_ms: number) => number): WindowFunction {
+  return (s, w, _args, out, present, at) => {
+    const { t, v, bits, n } = s;
+    let hi = 0;
+    for (let k = 0; k < w.steps; k++) {
+      const end = w.start_ms + k * w.step_ms;
+      while (hi < n && t[hi]! <= end) hi++;
+      if (hi === 0 || t[hi - 1]! <= end - w.range_ms) continue;
+      if (Number.isNaN(v[hi - 1]!) && isStale(bits, hi - 1)) continue;
+      out[at + k] = tell(t[hi - 1]!);
+      present[at + k] = 1;
+    }
+  };
+}
+
+const seconds = (t_ms: number): number => t_ms / 1000;
 
 let resetsAt = new Int32Array(256);
 
@@ -82,20 +93,39 @@ function findResets(v: Float64Array, n: number): number {
   return count;
 }
 
+/**
+ * First sample after `time`, looked for from `from` on. Samples mostly come at a fixed interval, so that every step moves by the same number of
+ * them: `by` is where it was found the last time, and tried first.
+ */
+function firstAfter(t: Float64Array, n: number, time: number, from: number, by: number): number {
+  let i = from + by;
+  if (i > 0 && i < n && t[i - 1]! <= time && t[i]! > time) return i;
+  i = from;
+  while (i < n && t[i]! <= time) i++;
+  return i;
+}
+
 /** rate, increase and delta: the difference over the window, extrapolated to its bounds as Prometheus 3 does. */
 function extrapolated(isCounter: boolean, isRate: boolean): WindowFunction {
   return (s, w, _args, out, present, at) => {
     const { t, v, n } = s;
-    const range_ms = w.range_ms;
+    const { range_ms, start_ms, step_ms, steps } = w;
+    const range_s = range_ms / 1000;
     const resets = isCounter ? findResets(v, n) : 0;
     let firstReset = 0;
     let lo = 0;
     let hi = 0;
-    for (let k = 0; k < w.steps; k++) {
-      const end = w.start_ms + k * w.step_ms;
+    let loBy = 0;
+    let hiBy = 0;
+    for (let k = 0; k < steps; k++) {
+      const end = start_ms + k * step_ms;
       const start = end - range_ms;
-      while (hi < n && t[hi]! <= end) hi++;
-      while (lo < hi && t[lo]! <= start) lo++;
+      const hiBefore = hi;
+      hi = firstAfter(t, n, end, hi, hiBy);
+      hiBy = hi - hiBefore;
+      const loBefore = lo;
+      lo = firstAfter(t, n, start, lo, loBy);
+      loBy = lo - loBefore;
       const gaps = hi - lo - 1;
       if (gaps < 1) continue;
       const v0 = v[lo]!;
@@ -110,13 +140,14 @@ function extrapolated(isCounter: boolean, isRate: boolean): WindowFunction {
       let toStart = (t0 - start) / 1000;
       let toEnd = (end - t1) / 1000;
       if (toStart >= threshold) toStart = average / 2;
-      if (isCounter && result > 0 && v0 >= 0) {
+      // The zero point is mostly far off: then there is nothing to divide (a hair is left for roundings).
+      if (isCounter && result > 0 && v0 >= 0 && !(sampled * v0 > toStart * result * 1.000001)) {
         const toZero = sampled * (v0 / result);
         if (toZero < toStart) toStart = toZero;
       }
       if (toEnd >= threshold) toEnd = average / 2;
       let factor = (sampled + toStart + toEnd) / sampled;
-      if (isRate) factor /= range_ms / 1000;
+      if (isRate) factor /= range_s;
       out[at + k] = result * factor;
       present[at + k] = 1;
     }
@@ -150,7 +181,35 @@ function slide(least: number, f: OfWindow): WindowFunction {
   };
 }
 
+/**
+ * The sum of v[lo..hi) in `total.sum` and what its roundings lost in `total.lost`. Each loss is exact (Knuth's two-sum), so it is the one that
+ * Neumaier's comparison finds, without its branch; where infinities or NaN come in, `lost` means nothing.
+ */
+function addUp(v: Float64Array, lo: number, hi: number): void {
+  let sum = v[lo]!;
+  let lost = 0;
+  for (let i = lo + 1; i < hi; i++) {
+    const x = v[i]!;
+    const next = sum + x;
+    const part = next - sum;
+    lost += sum - (next - part) + (x - part);
+    sum = next;
+  }
+  total.sum = sum;
+  total.lost = lost;
+}
+
+const total = { sum: 0, lost: 0 };
+
 const sumOverTime: OfWindow = (_t, v, lo, hi) => {
+  addUp(v, lo, hi);
+  const plain = total.sum + total.lost;
+  if (Number.isFinite(plain)) return plain;
+  return carefulSum(v, lo, hi);
+};
+
+/** With the comparison, for sums that leave the range of float64. */
+function carefulSum(v: Float64Array, lo: number, hi: number): number {
   let sum = 0;
   let c = 0;
   for (let i = lo; i < hi; i++) {
@@ -162,9 +221,18 @@ const sumOverTime: OfWindow = (_t, v, lo, hi) => {
     sum = next;
   }
   return sum === Infinity || sum === -Infinity ? sum : sum + c;
-};
+}
 
 const avgOverTime: OfWindow = (_t, v, lo, hi) => {
+  addUp(v, lo, hi);
+  const count = hi - lo;
+  const plain = total.sum / count + total.lost / count;
+  if (Number.isFinite(plain)) return plain;
+  return carefulMean(v, lo, hi);
+};
+
+/** Likewise; the mean goes on by itself where the sum would overflow. */
+function carefulMean(v: Float64Array, lo: number, hi: number): number {
   let sum = v[lo]!;
   let c = 0;
   for (let i = lo + 1; i < hi; i++) {
@@ -178,7 +246,7 @@ const avgOverTime: OfWindow = (_t, v, lo, hi) => {
   }
   const count = hi - lo;
   return sum / count + c / count;
-};
+}
 
 /** Goes on from sample i where the plain sum would overflow. */
 function incrementalMean(
@@ -363,24 +431,52 @@ const changes: OfWindow = (_t, v, lo, hi) => {
 
 let sorting = new Float64Array(256);
 
-/** The q-quantile of values[0, n), which are sorted in place; NaN counts as the smallest. */
+/** The q-quantile of values[0, n), whose order is changed; NaN counts as the smallest. */
 export function quantileOf(q: number, values: Float64Array, n: number): number {
   if (n === 0 || q !== q) return NaN;
   if (q < 0) return -Infinity;
   if (q > 1) return Infinity;
-  const part = values.length === n ? values : values.subarray(0, n);
-  part.sort();
-  // Typed arrays sort NaN to the end, PromQL to the front.
   let nans = 0;
-  while (nans < n && Number.isNaN(part[n - 1 - nans]!)) nans++;
+  for (let i = 0; i < n; i++) {
+    if (!Number.isNaN(values[i]!)) continue;
+    values[i] = values[nans]!;
+    values[nans++] = NaN;
+  }
   const rank = q * (n - 1);
   const lower = Math.max(0, Math.floor(rank));
   const upper = Math.min(n - 1, lower + 1);
+  if (lower >= nans) select(values, nans, n, lower);
   const weight = rank - Math.floor(rank);
-  const low = lower < nans ? NaN : part[lower - nans]!;
-  if (weight === 0) return low;
-  const high = upper < nans ? NaN : part[upper - nans]!;
-  return low * (1 - weight) + high * weight;
+  if (weight === 0 || upper === lower) return values[lower]!;
+  // Everything behind the selected one is as large or larger.
+  let above = values[upper]!;
+  // A NaN stays: nothing is smaller.
+  for (let i = upper + 1; i < n; i++) if (values[i]! < above) above = values[i]!;
+  return values[lower]! * (1 - weight) + above * weight;
+}
+
+/** Moves values of [lo, hi) so that k holds what it would hold sorted, with nothing larger before and nothing smaller behind (Hoare). */
+function select(values: Float64Array, lo: number, hi: number, k: number): void {
+  let left = lo;
+  let right = hi - 1;
+  while (left < right) {
+    const middle = (left + right) >> 1;
+    const [a, b, c] = [values[left]!, values[middle]!, values[right]!];
+    const pivot = a < b ? (b < c ? b : a < c ? c : a) : a < c ? a : b < c ? c : b;
+    let i = left;
+    let j = right;
+    while (i <= j) {
+      while (values[i]! < pivot) i++;
+      while (values[j]! > pivot) j--;
+      if (i > j) break;
+      const x = values[i]!;
+      values[i++] = values[j]!;
+      values[j--] = x;
+    }
+    if (k <= j) right = j;
+    else if (k >= i) left = i;
+    else return;
+  }
 }
 
 function windowQuantile(q: number, v: Float64Array, lo: number, hi: number): number {
@@ -390,7 +486,80 @@ function windowQuantile(q: number, v: Float64Array, lo: number, hi: number): num
   return quantileOf(q, sorting, n);
 }
 
-const quantileOverTime: OfWindow = (_t, v, lo, hi, args, k) => windowQuantile(argAt(args, 0, k), v, lo, hi);
+/** Neighbouring windows share most of their samples: they stay sorted, what leaves is taken out and what comes is put in. */
+const quantileOverTime: WindowFunction = (s, w, args, out, present, at) => {
+  const { t, v, n } = s;
+  let lo = 0;
+  let hi = 0;
+  let nans = 0;
+  let size = 0;
+  if (sorting.length < n) sorting = new Float64Array(2 * n);
+  for (let k = 0; k < w.steps; k++) {
+    const end = w.start_ms + k * w.step_ms;
+    const before = lo;
+    while (lo < hi && t[lo]! <= end - w.range_ms) lo++;
+    if (lo === hi) {
+      size = 0;
+      nans = 0;
+    } else {
+      for (let i = before; i < lo; i++) {
+        if (Number.isNaN(v[i]!)) nans--;
+        else size = takeOut(size, v[i]!);
+      }
+    }
+    for (; hi < n && t[hi]! <= end; hi++) {
+      if (t[hi]! <= end - w.range_ms) {
+        lo = hi + 1;
+        continue;
+      }
+      if (Number.isNaN(v[hi]!)) nans++;
+      else size = putIn(size, v[hi]!);
+    }
+    if (hi === lo) continue;
+    out[at + k] = sortedQuantile(argAt(args, 0, k), size, nans);
+    present[at + k] = 1;
+  }
+};
+
+/** Where x stands, or would stand, in sorting[0, size): the first place with nothing smaller. */
+function placeIn(size: number, x: number): number {
+  let lo = 0;
+  let hi = size;
+  while (lo < hi) {
+    const middle = (lo + hi) >> 1;
+    if (sorting[middle]! < x) lo = middle + 1;
+    else hi = middle;
+  }
+  return lo;
+}
+
+function putIn(size: number, x: number): number {
+  const place = placeIn(size, x);
+  sorting.copyWithin(place + 1, place, size);
+  sorting[place] = x;
+  return size + 1;
+}
+
+function takeOut(size: number, x: number): number {
+  const place = placeIn(size, x);
+  sorting.copyWithin(place, place + 1, size);
+  return size - 1;
+}
+
+/** The q-quantile of sorting[0, size) with `nans` NaN before them. */
+function sortedQuantile(q: number, size: number, nans: number): number {
+  if (q !== q) return NaN;
+  if (q < 0) return -Infinity;
+  if (q > 1) return Infinity;
+  const n = size + nans;
+  const rank = q * (n - 1);
+  const lower = Math.max(0, Math.floor(rank));
+  const upper = Math.min(n - 1, lower + 1);
+  const weight = rank - Math.floor(rank);
+  const low = lower < nans ? NaN : sorting[lower - nans]!;
+  if (weight === 0) return low;
+  return low * (1 - weight) + (upper < nans ? NaN : sorting[upper - nans]!) * weight;
+}
 
 const madOverTime: OfWindow = (_t, v, lo, hi) => {
   for (let i = lo; i < hi; i++) if (Number.isNaN(v[i]!)) return NaN;
@@ -400,13 +569,44 @@ const madOverTime: OfWindow = (_t, v, lo, hi) => {
   return quantileOf(0.5, sorting, n);
 };
 
-/** Arguments: smoothing and trend factor, both checked by the caller to lie between 0 and 1. */
-const doubleExponentialSmoothing: OfWindow = (_t, v, lo, hi, args, k) => {
-  const sf = argAt(args, 0, k);
-  const tf = argAt(args, 1, k);
+/** Arguments: smoothing and trend factor. They are judged where there is anything to smooth. */
+const doubleExponentialSmoothing: WindowFunction = (s, w, args, out, present, at) => {
+  const smooth: OfWindow = (_t, v, lo, hi, _args, k) => {
+    const sf = argAt(args, 0, k);
+    const tf = argAt(args, 1, k);
+    checkFactor('smoothing', sf);
+    checkFactor('trend', tf);
+    return smoothed(v, lo, hi, sf, tf);
+  };
+  slide(1, smooth)(s, w, args, out, present, at);
+  // One sample has no trend.
+  let lo = 0;
+  let hi = 0;
+  for (let k = 0; k < w.steps; k++) {
+    const end = w.start_ms + k * w.step_ms;
+    while (hi < s.n && s.t[hi]! <= end) hi++;
+    while (lo < hi && s.t[lo]! <= end - w.range_ms) lo++;
+    if (hi - lo < 2) present[at + k] = 0;
+  }
+};
+
+function checkFactor(name: string, x: number): void {
+  if (x > 0 && x < 1) return;
+  // NaN passes, as it does there.
+  if (!Number.isNaN(x))
+    throw executionError(`invalid ${name} factor. Expected: 0 < ${name[0]}f < 1, got: ${fixed6(x)}`);
+}
+
+/** Go's %f. */
+function fixed6(x: number): string {
+  if (!Number.isFinite(x)) return x > 0 ? '+Inf' : '-Inf';
+  return x.toFixed(6);
+}
+
+function smoothed(v: Float64Array, lo: number, hi: number, sf: number, tf: number): number {
   let before = 0;
   let value = v[lo]!;
-  let trend = v[lo + 1]! - v[lo]!;
+  let trend = hi - lo < 2 ? 0 : v[lo + 1]! - v[lo]!;
   for (let i = lo + 1; i < hi; i++) {
     if (i > lo + 1) trend = tf * (value - before) + (1 - tf) * trend;
     const next = sf * v[i]! + (1 - sf) * (value + trend);
@@ -414,7 +614,7 @@ const doubleExponentialSmoothing: OfWindow = (_t, v, lo, hi, args, k) => {
     value = next;
   }
   return value;
-};
+}
 
 /** Argument: 0 left point, 1 right point, else trapezoids. NaN counts as zero. */
 const integral: OfWindow = (t, v, lo, hi, args, k) => {
@@ -453,7 +653,11 @@ function zeroForNaN(x: number): number {
 /** All functions of a window by PromQL's name. */
 export const WINDOW_FUNCTIONS: ReadonlyMap<string, WindowFunction> = new Map<string, WindowFunction>([
   ['last', lastSample],
-  ['timestamp', lastTimestamp],
+  ['timestamp', ofNewest(seconds)],
+  // Which of several info series is the newest.
+  ['info', ofNewest(seconds)],
+  // Here samples have no start timestamps.
+  ['start_timestamp', ofNewest(() => 0)],
   ['rate', extrapolated(true, true)],
   ['increase', extrapolated(true, false)],
   ['delta', extrapolated(false, false)],
@@ -473,13 +677,13 @@ export const WINDOW_FUNCTIONS: ReadonlyMap<string, WindowFunction> = new Map<str
   ['first_over_time', slide(1, (_t, v, lo) => v[lo]!)],
   ['stdvar_over_time', slide(1, variance)],
   ['stddev_over_time', slide(1, (...window) => Math.sqrt(variance(...window)))],
-  ['quantile_over_time', slide(1, quantileOverTime)],
+  ['quantile_over_time', quantileOverTime],
   ['mad_over_time', slide(1, madOverTime)],
   ['ts_of_first_over_time', slide(1, (t, _v, lo) => t[lo]! / 1000)],
   ['ts_of_last_over_time', slide(1, (t, _v, _lo, hi) => t[hi - 1]! / 1000)],
   ['ts_of_max_over_time', slide(1, timeOfExtreme(true))],
   ['ts_of_min_over_time', slide(1, timeOfExtreme(false))],
-  ['double_exponential_smoothing', slide(2, doubleExponentialSmoothing)],
+  ['double_exponential_smoothing', doubleExponentialSmoothing],
   ['integral', slide(1, integral)],
 ]);
 
@@ -494,6 +698,7 @@ export function dropStale(s: Samples): void {
     if (Number.isNaN(v[i]!) && isStale(bits, i)) continue;
     t[kept] = t[i]!;
     v[kept] = v[i]!;
+    if (s.st !== null) s.st[kept] = s.st[i]!;
     kept++;
   }
   s.n = kept;

@@ -6,7 +6,11 @@ import { writeResult } from './write-result.ts';
 const NOTHING = { annotations: [], samplesRead: 0 } as const;
 
 function text(r: Result, limit: number = 0): string {
-  return new TextDecoder().decode(writeResult(r, { limit }));
+  const [written, plain] = [true, false].map((kernel) =>
+    new TextDecoder().decode(writeResult(r, { limit, kernel })),
+  );
+  expect(written).toBe(plain);
+  return written!;
 }
 
 const NUMBERS: readonly (readonly [number, string])[] = [
@@ -143,4 +147,35 @@ test('random numbers read back as themselves', () => {
     expect(t).toBe(i / 1000);
     expect(Number(v)).toBe(kept[i]);
   });
+});
+
+test('numbers of all sizes are written alike by the kernel and without it', () => {
+  let seed = 3;
+  const u32 = (): number => (seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0);
+  const values = new Float64Array(30_000);
+  const bits = new Uint32Array(values.buffer);
+  for (let i = 0; i < values.length; i++) {
+    const part = u32() / 2 ** 32;
+    const lot = i % 8;
+    if (lot < 3) bits.set([u32(), u32()], 2 * i);
+    // Borders: powers of two, and their neighbours.
+    else if (lot === 3) bits.set([i % 3 === 0 ? 0 : i % 3 === 1 ? 1 : 0xffffffff, (i % 2047) << 20], 2 * i);
+    else if (lot === 4) values[i] = Math.floor(part * 2 ** (i % 70));
+    else if (lot === 5) values[i] = Math.round(part * 1e6) / 10 ** (i % 9);
+    else if (lot === 6) values[i] = Number(`${part.toPrecision(1 + (i % 17))}e${(i % 60) - 30}`);
+    else values[i] = part * 100;
+  }
+  const steps = 3000;
+  const rows = values.length / steps;
+  const labels = Array.from({ length: rows }, () => EMPTY_LABELS);
+  const common = { type: 'matrix', labels, values, histograms: null, ...NOTHING } as const;
+  const present = Uint8Array.from(values, (_, i) => (i % 7 === 0 ? 0 : 1));
+  const grid = { start_ms: -1_000_500, step_ms: 1500, steps };
+  const first = Uint32Array.from({ length: rows + 1 }, (_, i) => i * steps);
+  const times = Float64Array.from(values, (_, i) => (i - 500) * 1000 + (i % 3 === 0 ? 7 : 0));
+  for (const m of [
+    { ...common, grid, present },
+    { ...common, grid: null, first, times },
+  ])
+    expect(JSON.parse(text(m))).toMatchObject({ result: { length: rows } });
 });

@@ -1,16 +1,21 @@
 // A result as the `data` JSON of Prometheus' HTTP API, straight from columns to UTF-8 bytes.
 import { encodeUtf8, formatNumber, type Labels } from '@munjigi/model';
 import type { Grid } from './fragment.ts';
-import type { MatrixResult, Result } from './result.ts';
+import { KERNEL_CELLS, numberKernel, type NumberKernel, type Times } from './number-kernel.ts';
+import type { Histogram } from './histogram/histogram.ts';
+import { bucketsOf } from './histogram/print.ts';
+import { eachPoint, type MatrixResult, type Result } from './result.ts';
 
 export interface WriteOptions {
   /** Series at most; 0 or absent: all. The caller says in a warning that some were left out. */
   readonly limit?: number;
+  /** False: numbers are written without WebAssembly, as where there is none. */
+  readonly kernel?: boolean;
 }
 
 /** `{"resultType":...,"result":...}`. */
 export function writeResult(r: Result, options: WriteOptions = {}): Uint8Array {
-  const w = new Writer(estimate(r));
+  const w = new Writer(estimate(r), options.kernel === false ? null : numberKernel());
   w.ascii(`{"resultType":"${r.type}","result":`);
   switch (r.type) {
     case 'scalar':
@@ -27,8 +32,10 @@ export function writeResult(r: Result, options: WriteOptions = {}): Uint8Array {
       for (let i = 0; i < limited(r.labels.length, options); i++) {
         w.ascii(i === 0 ? '{"metric":' : ',{"metric":');
         w.labels(r.labels[i]!);
-        w.ascii(',"value":');
-        w.point(r.t_ms, r.values[i]!);
+        const h = r.histograms?.[i] ?? null;
+        w.ascii(h === null ? ',"value":' : ',"histogram":');
+        if (h === null) w.point(r.t_ms, r.values[i]!);
+        else w.histogramPoint(r.t_ms, h);
         w.ascii('}');
       }
       w.ascii(']');
@@ -46,7 +53,10 @@ function limited(count: number, options: WriteOptions): number {
 }
 
 function estimate(r: Result): number {
-  if (r.type === 'matrix') return 256 + r.labels.length * 256 + r.values.length * 32;
+  if (r.type === 'matrix') {
+    const cells = r.grid === null ? r.first.at(-1)! - r.first[0]! : r.values.length;
+    return 256 + r.labels.length * 256 + cells * USUAL_CELL_BYTES;
+  }
   return r.type === 'vector' ? 256 + r.labels.length * 256 : 256;
 }
 
@@ -56,22 +66,38 @@ function writeMatrix(w: Writer, m: MatrixResult, count: number): void {
   for (let i = 0; i < count; i++) {
     w.ascii(i === 0 ? '{"metric":' : ',{"metric":');
     w.labels(m.labels[i]!);
-    w.ascii(',"values":[');
-    if (m.grid === null) w.samples(m.times, m.values, m.first[i]!, m.first[i + 1]!);
-    else w.cells(times!, m.values, m.present, i * m.grid.steps, m.grid.steps);
-    w.ascii(']}');
+    if (m.histograms !== null) writeMixed(w, m, i);
+    else {
+      w.ascii(',"values":[');
+      if (m.grid === null) w.samples(m.times, m.values, m.first[i]!, m.first[i + 1]!);
+      else w.cells(times!, m.values, m.present, i * m.grid.steps, m.grid.steps);
+      w.ascii(']');
+    }
+    w.ascii('}');
   }
   w.ascii(']');
 }
 
-/** `[time,"` of every step, one after another: a time is written once, not once a series. */
-interface Times {
-  readonly bytes: Uint8Array;
-  readonly first: Uint32Array;
+/** The points of a series of a matrix with histograms in it: floats first, then histograms, as far as there are any. */
+function writeMixed(w: Writer, m: MatrixResult, i: number): void {
+  let floats = 0;
+  eachPoint(m, i, (t_ms, value, h) => {
+    if (h !== null) return;
+    w.ascii(floats++ === 0 ? ',"values":[' : ',');
+    w.point(t_ms, value);
+  });
+  if (floats > 0) w.ascii(']');
+  let histograms = 0;
+  eachPoint(m, i, (t_ms, _, h) => {
+    if (h === null) return;
+    w.ascii(histograms++ === 0 ? ',"histograms":[' : ',');
+    w.histogramPoint(t_ms, h);
+  });
+  if (histograms > 0) w.ascii(']');
 }
 
 function timesOf(grid: Grid): Times {
-  const w = new Writer(32 * (grid.steps + 1));
+  const w = new Writer(32 * (grid.steps + 1), null);
   const first = new Uint32Array(grid.steps + 1);
   for (let k = 0; k < grid.steps; k++) {
     first[k] = w.length;
@@ -93,6 +119,8 @@ const POINT = 46;
 const CACHED = 4096;
 /** Integers up to here are written digit by digit. */
 const MAX_INTEGER = 1e15;
+/** A cell with a number of 17 digits; room that is not written to is no memory. */
+const USUAL_CELL_BYTES = 36;
 /** A cell and its surroundings at most: time, quotes, brackets, 25 characters of a number. */
 const CELL_BYTES = 64;
 
@@ -102,11 +130,13 @@ const halves = new Uint32Array(bits.buffer);
 class Writer {
   #b: Uint8Array;
   #n = 0;
-  readonly #cacheValue = new Float64Array(CACHED);
+  readonly #kernel: NumberKernel | null;
+  #cacheValue: Float64Array | null = null;
   readonly #cacheText: string[] = [];
 
-  constructor(bytes: number) {
+  constructor(bytes: number, kernel: NumberKernel | null) {
     this.#b = new Uint8Array(Math.max(1024, bytes));
+    this.#kernel = kernel;
   }
 
   get length(): number {
@@ -114,7 +144,7 @@ class Writer {
   }
 
   done(): Uint8Array {
-    return this.#b.slice(0, this.#n);
+    return this.#b.subarray(0, this.#n);
   }
 
   #room(bytes: number): void {
@@ -170,6 +200,34 @@ class Writer {
     this.ascii('"]');
   }
 
+  /** Count, sum and the buckets that are not empty, each with how its bounds belong to it (as told by `bucketsOf`). */
+  histogramPoint(t_ms: number, h: Histogram): void {
+    this.ascii('[');
+    this.time(t_ms);
+    this.ascii(',{"count":');
+    this.quoted(h.count);
+    this.ascii(',"sum":');
+    this.quoted(h.sum);
+    const { length, boundary, lower, upper, count } = bucketsOf(h);
+    for (let i = 0; i < length; i++) {
+      this.ascii(i === 0 ? ',"buckets":[[' : ',[');
+      this.#integer(boundary[i]!);
+      for (const x of [lower[i]!, upper[i]!, count[i]!]) {
+        this.ascii(',');
+        this.quoted(x);
+      }
+      this.ascii(']');
+    }
+    this.ascii(length === 0 ? '}]' : ']}]');
+  }
+
+  quoted(x: number): void {
+    this.ascii('"');
+    this.#room(CELL_BYTES);
+    this.#number(x);
+    this.ascii('"');
+  }
+
   /** Seconds, with three decimals where there are milliseconds. */
   time(t_ms: number): void {
     this.#room(32);
@@ -186,7 +244,21 @@ class Writer {
     b[this.#n++] = ZERO + (rest % 10);
   }
 
+  #append(bytes: Uint8Array): void {
+    this.#room(bytes.length);
+    this.#b.set(bytes, this.#n);
+    this.#n += bytes.length;
+  }
+
   samples(times: Float64Array, values: Float64Array, from: number, to: number): void {
+    const kernel = this.#kernel;
+    if (kernel !== null) {
+      for (let i = from; i < to; i += KERNEL_CELLS) {
+        const end = Math.min(to, i + KERNEL_CELLS);
+        this.#append(kernel.samples(times.subarray(i, end), values.subarray(i, end), i > from));
+      }
+      return;
+    }
     for (let i = from; i < to; i++) {
       if (i > from) this.ascii(',');
       this.point(times[i]!, values[i]!);
@@ -195,6 +267,17 @@ class Writer {
 
   /** A row of cells. */
   cells(times: Times, values: Float64Array, present: Uint8Array, at: number, steps: number): void {
+    const kernel = this.#kernel;
+    if (kernel !== null) {
+      const begin = this.#n;
+      for (let k = 0; k < steps; k += KERNEL_CELLS) {
+        const n = Math.min(KERNEL_CELLS, steps - k);
+        const from = at + k;
+        const [v, is] = [values.subarray(from, from + n), present.subarray(from, from + n)];
+        this.#append(kernel.cells(times, k, v, is, this.#n > begin));
+      }
+      return;
+    }
     this.#room(steps * CELL_BYTES);
     const { bytes, first } = times;
     let any = false;
@@ -226,6 +309,12 @@ class Writer {
       this.#decimal(thousandths);
       return;
     }
+    if (this.#kernel !== null) {
+      const digits = this.#kernel.number(x);
+      for (let i = 0; i < digits.length; i++) this.#b[this.#n++] = digits[i]!;
+      return;
+    }
+    this.#cacheValue ??= new Float64Array(CACHED);
     bits[0] = x;
     const slot = (Math.imul(halves[0]!, 0x9e3779b1) ^ Math.imul(halves[1]!, 0x85ebca6b)) >>> 20;
     let text: string;

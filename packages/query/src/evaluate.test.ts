@@ -173,7 +173,7 @@ test.for<
     { ...AT_100, query: '' },
     400,
     'bad_data',
-    'invalid parameter "query": 1:1: parse error: no expression found in input',
+    'invalid parameter "query": unknown position: parse error: no expression found in input',
   ],
   [
     { ...AT_100, query: 'sum(up' },

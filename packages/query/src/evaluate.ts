@@ -6,7 +6,7 @@ import {
   closeBudget,
   execute,
   plan,
-  printExpr,
+  prettyExpr,
   QueryError,
   type Budget,
   type Expr,
@@ -97,7 +97,7 @@ export async function answer(
         );
       }
       case 'format':
-        return textual(JSON.stringify(printExpr(parseQuery(request.query))), close);
+        return textual(JSON.stringify(prettyExpr(parseQuery(request.query))), close);
       case 'parse':
         return textual(JSON.stringify(exprJson(parseQuery(request.query))), close);
       default: {
@@ -131,10 +131,12 @@ function costOf(
   prepare_ms: number,
   plan: Plan | null,
 ): QueryCost {
-  const { samplesRead, seriesTouched, copiedBytes, shares, sharesElsewhere } = tally;
+  const { samplesRead, seriesTouched, select_ms, decode_ms, copiedBytes, shares, sharesElsewhere } = tally;
   return {
     prepare_ms,
     evaluate_ms,
+    select_ms,
+    decode_ms,
     samplesRead,
     seriesTouched,
     copiedBytes,
@@ -157,7 +159,7 @@ async function withFragments<T>(
   const querier = evaluator.querier((bytes) => (tally.copiedBytes += bytes));
   try {
     const begin = clock.monotonic();
-    const context = { querier, reader, symbols, budget, steps, cost, pause: turns.pause, peers };
+    const context = { clock, querier, reader, symbols, budget, steps, cost, pause: turns.pause, peers };
     const value = await work(createFragmentIO(context, tally));
     return { value, tally, evaluate_ms: clock.monotonic() - begin };
   } catch (error) {
@@ -188,14 +190,16 @@ async function evaluate(
     return result;
   });
   const cost = costOf(ran, budget, prepare_ms, steps ? planned : null);
-  const stats =
-    request.stats === ''
-      ? ''
-      : `,"stats":${JSON.stringify(queryStats(cost, queued_ms, request.stats === 'all'))}`;
+  const evaluated = clock.monotonic();
+  const stats = (): string => {
+    const took = { ...cost, queued_ms, encode_ms: clock.monotonic() - evaluated };
+    return `,"stats":${JSON.stringify(queryStats(took, request.stats === 'all'))}`;
+  };
   const warnings = [...ran.tally.warnings];
   if (request.stats !== '' && request.stats !== 'true' && request.stats !== 'all')
     warnings.push(oldStats(request.stats));
-  const parts: AnswerParts = { limit: request.limit, warnings, more: stats };
+  const more = request.stats === '' ? (): string => '' : stats;
+  const parts: AnswerParts = { limit: request.limit, warnings, more };
   // What copying rows to other writers costs comes after the reply's cost: it is told with the pieces.
   let copiedBytes = 0;
   const writers = evaluator.peers().map((peer) => ({

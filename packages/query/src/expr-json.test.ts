@@ -7,6 +7,7 @@ const SELECTOR = {
   name: 'up',
   matchers: [{ name: '__name__', value: 'up', type: '=' }],
   offset: 0,
+  offsetExpr: null,
   timestamp: null,
   startOrEnd: null,
   anchored: false,
@@ -17,6 +18,40 @@ test.for<readonly [string, object]>([
   ['up', SELECTOR],
   ['up offset 5m @ 2.5', { ...SELECTOR, offset: 300_000, timestamp: 2500 }],
   ['up @ end()', { ...SELECTOR, startOrEnd: 'end' }],
+  [
+    'up[-(step()) + 5] offset +min_of(1m, 3)',
+    {
+      ...SELECTOR,
+      type: 'matrixSelector',
+      range: 0,
+      rangeExpr: {
+        type: 'durationExpr',
+        op: '+',
+        lhs: {
+          type: 'durationExpr',
+          op: '-',
+          lhs: null,
+          rhs: { type: 'durationExpr', op: 'step', lhs: null, rhs: null, wrapped: true },
+          wrapped: false,
+        },
+        rhs: { type: 'numberLiteral', val: '5', duration: false },
+        wrapped: false,
+      },
+      offsetExpr: {
+        type: 'durationExpr',
+        op: '+',
+        lhs: null,
+        rhs: {
+          type: 'durationExpr',
+          op: 'min_of',
+          lhs: { type: 'numberLiteral', val: '60', duration: true },
+          rhs: { type: 'numberLiteral', val: '3', duration: false },
+          wrapped: false,
+        },
+        wrapped: false,
+      },
+    },
+  ],
   ['up[1m]', { ...SELECTOR, type: 'matrixSelector', range: 60_000 }],
   [
     'up[1m:5s]',

@@ -1,6 +1,6 @@
 // The syntax tree as Prometheus' /parse_query answers it, which its console's explain view reads.
 import { formatNumber, type Matcher } from '@munjigi/model';
-import { FUNCTIONS, printDurationExpr, type At, type DurationExpr, type Expr } from '@munjigi/promql';
+import { FUNCTIONS, type At, type DurationExpr, type Expr } from '@munjigi/promql';
 
 /** Plain data, ready for JSON.stringify. */
 export function exprJson(e: Expr): object {
@@ -90,9 +90,20 @@ function timeShift({ at, offset }: { at: At | null; offset: DurationExpr | null 
   };
 }
 
-/** In ms; beside it the text where it is arithmetic, which is computed only when the query runs. */
+/** In ms; beside it the tree where it is arithmetic, which is computed only when the query runs. */
 function span(name: string, d: DurationExpr | null): object {
-  if (d === null) return { [name]: 0 };
-  if (d.kind === 'number') return { [name]: Math.round(d.value * 1000) };
-  return { [name]: 0, [`${name}Expr`]: printDurationExpr(d) };
+  if (d === null) return { [name]: 0, [`${name}Expr`]: null };
+  if (d.kind === 'number') return { [name]: Math.round(d.value * 1000), [`${name}Expr`]: null };
+  return { [name]: 0, [`${name}Expr`]: durationJson(d) };
+}
+
+function durationJson(d: DurationExpr): object {
+  if (d.kind === 'number') return { type: 'numberLiteral', val: formatNumber(d.value), duration: d.duration };
+  return {
+    type: 'durationExpr',
+    op: d.op,
+    lhs: d.left && durationJson(d.left),
+    rhs: d.right && durationJson(d.right),
+    wrapped: d.paren,
+  };
 }

@@ -221,6 +221,8 @@ test('what a query took is counted', async () => {
   const cost = {
     prepare_ms: 2,
     evaluate_ms: 1500,
+    select_ms: 0,
+    decode_ms: 0,
     samplesRead: 7,
     seriesTouched: 1,
     copiedBytes: 11,

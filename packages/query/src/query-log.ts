@@ -47,7 +47,10 @@ function timesOf(request: EvaluationRequest): { start_ms: number; end_ms: number
 
 function entryOf(request: EvaluationRequest, reply: QueryReply, queued_ms: number, now_ms: number): object {
   const { start_ms, end_ms, step_ms } = timesOf(request);
-  const { timings, samples } = queryStats(reply.cost, queued_ms, request.stats === 'all');
+  const { timings, samples } = queryStats(
+    { ...reply.cost, queued_ms, encode_ms: 0 },
+    request.stats === 'all',
+  );
   return {
     time: shown(now_ms),
     level: 'INFO',

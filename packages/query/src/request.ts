@@ -102,7 +102,10 @@ export interface QueryReply {
 /** What an answer took: for metrics, logs and tests. */
 export interface QueryCost {
   readonly prepare_ms: number;
+  /** All of the evaluation; of it waiting for selections, and reading and decoding chunks in the thread that owns the query. */
   readonly evaluate_ms: number;
+  readonly select_ms: number;
+  readonly decode_ms: number;
   readonly samplesRead: number;
   readonly seriesTouched: number;
   /** Bytes of columns and texts that were copied (not shared, not moved) between threads. */
@@ -119,6 +122,8 @@ export interface QueryCost {
 export const NO_COST: QueryCost = {
   prepare_ms: 0,
   evaluate_ms: 0,
+  select_ms: 0,
+  decode_ms: 0,
   samplesRead: 0,
   seriesTouched: 0,
   copiedBytes: 0,

@@ -56,7 +56,7 @@ type Storage = Pick<RemoteQueryable, 'querier'>;
 /** What a worker thread runs. */
 export function run(env: Env, parent: Port, { settings, index: own, load, all }: WorkerStart): void {
   const turns = createTurns(env.clock);
-  const reader = openChunkReader(env.files);
+  const reader = openChunkReader(env.files, { kernel: true });
   const symbols = createSymbolCache();
   const peers = new Map<number, Peer>();
   /** Queries that run, by id: what is called when nobody waits for them any more. */

@@ -13,9 +13,9 @@ import {
 import { joined, TRUNCATED } from './request.ts';
 
 /** Points of one piece: about 10 ms of work. */
-const POINTS_PER_PIECE = 50_000;
+const POINTS_PER_PIECE = 150_000;
 /** Fewer points are written by one worker. */
-const SHARE_FROM_POINTS = 40_000;
+const SHARE_FROM_POINTS = 100_000;
 /** What a row's labels count as, in points. */
 const POINTS_PER_LABELS = 8;
 /** What a histogram counts as, in points. */
@@ -30,8 +30,8 @@ export interface AnswerParts {
   readonly limit: number;
   /** Warnings of the store. */
   readonly warnings: readonly string[];
-  /** Fields after `result`, as JSON text: '' or `,"name":value`. */
-  readonly more: string;
+  /** Fields after `result`, as JSON text: '' or `,"name":value`. Called when the result is written. */
+  readonly more: () => string;
 }
 
 /** Another worker that writes rows. */
@@ -93,7 +93,7 @@ async function* smallPieces(
   }
   // Without its last brace: `more` goes inside.
   else yield writeResult(result).subarray(0, -1);
-  let tail = `${more}}`;
+  let tail = `${more()}}`;
   if (allWarnings.length > 0) tail += `,"warnings":${JSON.stringify(allWarnings)}`;
   const infos = texts(result, 'info');
   if (infos.length > 0) tail += `,"infos":${JSON.stringify(infos)}`;
@@ -283,8 +283,8 @@ export function copyRows(m: MatrixResult): {
   const rows: MatrixResult = {
     ...m,
     first,
-    histograms: m.histograms === null ? null : m.histograms.slice(a, b),
     values: own(m.values.subarray(a, b)),
+    histograms: m.histograms === null ? null : m.histograms.slice(a, b),
     times: own(m.times.subarray(a, b)),
   };
   return { rows, transfer, copiedBytes };

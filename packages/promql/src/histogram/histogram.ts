@@ -1,5 +1,7 @@
 // One native histogram as the engine computes with it. Values are never changed in place: operations give new ones and may share arrays.
-import { RESET_HINT } from '@munjigi/model';
+import { RESET_HINT, SCHEMA_CUSTOM } from '@munjigi/model';
+import { sameBounds } from './bound.ts';
+import { dropEmpty, sameIndex } from './side.ts';
 
 /**
  * Buckets are sparse: `positiveIndex` holds the indexes of the buckets that are written out, rising, and `positive` their counts (not
@@ -40,3 +42,68 @@ export const EMPTY_HISTOGRAM: Histogram = {
   negative: NO_COUNTS,
   bounds: null,
 };
+
+/** Buckets with bounds of their own. */
+export function isCustom(h: Histogram): boolean {
+  return h.schema === SCHEMA_CUSTOM;
+}
+
+/** Without the buckets that are written out but empty. */
+export function compact(h: Histogram): Histogram {
+  const positive = dropEmpty({ index: h.positiveIndex, count: h.positive, carry: null });
+  const negative = dropEmpty({ index: h.negativeIndex, count: h.negative, carry: null });
+  if (positive.count === h.positive && negative.count === h.negative) return h;
+  return {
+    ...h,
+    positiveIndex: positive.index,
+    positive: positive.count,
+    negativeIndex: negative.index,
+    negative: negative.count,
+  };
+}
+
+/**
+ * PromQL's `==`: the same buckets (empty ones count) with the same data, -0 is not 0. Reset hints don't matter. Any NaN is any other:
+ * their bits don't survive arithmetic in JavaScript.
+ */
+export function equalHistograms(a: Histogram, b: Histogram): boolean {
+  return (
+    a.schema === b.schema &&
+    Object.is(a.count, b.count) &&
+    Object.is(a.sum, b.sum) &&
+    (!isCustom(a) || sameBounds(a.bounds, b.bounds)) &&
+    a.zeroThreshold === b.zeroThreshold &&
+    Object.is(a.zeroCount, b.zeroCount) &&
+    sameIndex(a.negativeIndex, b.negativeIndex) &&
+    sameCounts(a.negative, b.negative) &&
+    sameIndex(a.positiveIndex, b.positiveIndex) &&
+    sameCounts(a.positive, b.positive)
+  );
+}
+
+function sameCounts(a: Float64Array, b: Float64Array): boolean {
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
+  return true;
+}
+
+/** What Prometheus counts for the fields outside buckets, spans and bounds. */
+const STRUCT_BYTES = 168;
+const SAMPLE_BYTES = 16;
+
+/** Bytes of a histogram as Prometheus counts them. */
+export function histogramBytes(h: Histogram): number {
+  const spans = runs(h.positiveIndex) + runs(h.negativeIndex);
+  return STRUCT_BYTES + 8 * (spans + h.positive.length + h.negative.length + (h.bounds?.length ?? 0));
+}
+
+/** How many float samples a histogram with its time counts as, for the limit on samples. */
+export function histogramSize(h: Histogram): number {
+  return Math.floor((histogramBytes(h) + 8) / SAMPLE_BYTES);
+}
+
+/** Runs of neighbouring buckets: spans. */
+function runs(index: Int32Array): number {
+  let n = index.length === 0 ? 0 : 1;
+  for (let i = 1; i < index.length; i++) if (index[i] !== index[i - 1]! + 1) n++;
+  return n;
+}

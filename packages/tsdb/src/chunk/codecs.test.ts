@@ -18,6 +18,7 @@ import { decodeHistogram } from './histogram-decode.ts';
 import { HistogramEncoder } from './histogram-encode.ts';
 import { newStState } from './start-time.ts';
 import { addressOf, putChunkData, storedSamples } from './stored.ts';
+import { startKernel } from './kernel.ts';
 import { decodeXor2 } from './xor2-decode.ts';
 import { XOR2_SAMPLE_MAX_BYTES, appendXor2, resumeXor2 } from './xor2-encode.ts';
 import { XOR_SAMPLE_MAX_BYTES, appendXor, newXorState, resumeXor } from './xor-encode.ts';
@@ -195,6 +196,7 @@ test('bytes of another encoder cannot be gone on with', () => {
 
 test.each([false, true])('floats come back through XOR2, and encoders go on (start times: %s)', (withSt) => {
   const random = new Prng(4, `xor2 ${withSt}`);
+  const kernel = startKernel(0)!;
   for (let round = 0; round < 60; round++) {
     const n = 1 + random.below(200);
     const t = new Float64Array(n);
@@ -227,6 +229,12 @@ test.each([false, true])('floats come back through XOR2, and encoders go on (sta
       const starts = new Float64Array(part);
       const end = decodeXor2(b, 5, part, column.t, column.bits, starts, 0);
       if (part === n) expect(end).toBe(40 + s.bits[row]!);
+      if (kernel.memory(ENCODING.xor2, b, 5, (end >> 3) - 4, part)) {
+        const other = newColumn(1);
+        kernel.moveTo(other, -Infinity, Infinity);
+        expect(other.t.subarray(0, part)).toEqual(column.t);
+        expect(other.bits.subarray(0, 2 * part)).toEqual(column.bits);
+      } else expect(b[5]).not.toBe(0);
       expect(Array.from(column.t)).toEqual(Array.from(t.subarray(0, part)));
       expect(Array.from(starts)).toEqual(Array.from(st.subarray(0, part)));
       expect(Array.from(column.v, (_, i) => bitsText(column.v, i))).toEqual(

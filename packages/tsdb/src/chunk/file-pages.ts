@@ -6,15 +6,29 @@ import { EnvError, type File, type Files } from '@munjigi/env';
 export const PAGE_BYTES: number = 64 * 1024;
 /** Pages that are read at once when they follow each other. */
 const RUN_PAGES = 16;
+/** Bytes over a border of pages, usually. */
+export const JOINED_BYTES: number = 128 * 1024;
 /** Page numbers of one file. */
 const FILE_PAGES: number = 2 ** 21;
+/** A bit for each byte of a page. */
+export const CHECKS_BYTES: number = PAGE_BYTES / 8;
+/** In the smallest cache. */
+export const PAGES_MIN = 2;
 /** Paths that are remembered; more, and the cache begins anew. */
 const PATHS_MAX = 100_000;
 
 interface Page {
   readonly b: Uint8Array;
-  /** How much of it the file had. */
+  /** How much of it the file had. Behind the page in b lie the bits of `checksAt`. */
   length: number;
+}
+
+export interface FilePlace {
+  readonly b: Uint8Array;
+  readonly from: number;
+  readonly length: number;
+  /** Where in b the bits begin, one for each byte of the page, in which a reader notes what it has checked; -1: it cannot. */
+  readonly checksAt: number;
 }
 
 export interface FilePages {
@@ -26,11 +40,9 @@ export interface FilePages {
   /**
    * Bytes [at, at + n) of the file in `b` from `from` on, fewer at its end: `length`. Valid until the next call.
    */
-  view(
-    file: number,
-    at: number,
-    n: number,
-  ): { readonly b: Uint8Array; readonly from: number; readonly length: number };
+  view(file: number, at: number, n: number): FilePlace;
+  /** Bytes from `at` on as far as their page goes. Valid likewise. */
+  rest(file: number, at: number): FilePlace;
   /** Forgets these bytes: they are read again. */
   forget(file: number, at: number, n: number): void;
   bytes(): number;
@@ -40,17 +52,24 @@ export function pageKey(file: number, at: number): number {
   return file * FILE_PAGES + Math.floor(at / PAGE_BYTES);
 }
 
-export function newFilePages(files: Files, cacheBytes: number): FilePages {
-  const pagesMax = Math.max(2, Math.floor(cacheBytes / PAGE_BYTES));
+/** `newBytes` makes the room of pages, and of `JOINED_BYTES` once. */
+export function newFilePages(
+  files: Files,
+  cacheBytes: number,
+  newBytes: (n: number) => Uint8Array = (n) => new Uint8Array(n),
+): FilePages {
+  const pagesMax = Math.max(PAGES_MIN, Math.floor(cacheBytes / PAGE_BYTES));
   /** In the order of their use, the oldest first. */
   const pages = new Map<number, Page>();
+  /** Pages that are of no use any more. */
+  const spare: Page[] = [];
   const numbers = new Map<string, number>();
   const paths: string[] = [];
   let generation = 0;
   let lastKey = -1;
   let lastPage: Page = { b: new Uint8Array(0), length: 0 };
   let run: Uint8Array | null = null;
-  let joined: Uint8Array = new Uint8Array(4096);
+  let joined: Uint8Array = newBytes(JOINED_BYTES);
 
   function withFile<T>(file: number, fn: (f: File) => T): T {
     const path = paths[file]!;
@@ -73,13 +92,29 @@ export function newFilePages(files: Files, cacheBytes: number): FilePages {
 
   /** A page to fill: the least used one when there are enough. */
   function freePage(): Page {
-    if (pages.size < pagesMax) return { b: new Uint8Array(PAGE_BYTES), length: 0 };
+    const free = spare.pop();
+    if (free !== undefined) return free;
+    if (pages.size < pagesMax) return { b: newBytes(PAGE_BYTES + CHECKS_BYTES), length: 0 };
     for (const [key, page] of pages) {
       pages.delete(key);
       if (key === lastKey) lastKey = -1;
       return page;
     }
-    return { b: new Uint8Array(PAGE_BYTES), length: 0 };
+    return { b: newBytes(PAGE_BYTES + CHECKS_BYTES), length: 0 };
+  }
+
+  function drop(key: number): void {
+    const page = pages.get(key);
+    if (page === undefined) return;
+    pages.delete(key);
+    spare.push(page);
+    if (key === lastKey) lastKey = -1;
+  }
+
+  function keep(key: number, page: Page, length: number): void {
+    page.length = length;
+    page.b.fill(0, PAGE_BYTES);
+    pages.set(key, page);
   }
 
   /** Reads pages [key, key + n) of one file. */
@@ -87,17 +122,26 @@ export function newFilePages(files: Files, cacheBytes: number): FilePages {
     const first = (key % FILE_PAGES) * PAGE_BYTES;
     if (n === 1) {
       const page = freePage();
-      page.length = withFile(Math.floor(key / FILE_PAGES), (f) => readAll(f, page.b, PAGE_BYTES, first));
-      pages.set(key, page);
+      try {
+        const file = Math.floor(key / FILE_PAGES);
+        keep(
+          key,
+          page,
+          withFile(file, (f) => readAll(f, page.b, PAGE_BYTES, first)),
+        );
+      } catch (error) {
+        spare.push(page);
+        throw error;
+      }
       return;
     }
     const b = (run ??= new Uint8Array(RUN_PAGES * PAGE_BYTES));
     const length = withFile(Math.floor(key / FILE_PAGES), (f) => readAll(f, b, n * PAGE_BYTES, first));
     for (let i = 0; i < n; i++) {
       const page = freePage();
-      page.length = Math.max(0, Math.min(PAGE_BYTES, length - i * PAGE_BYTES));
-      page.b.set(b.subarray(i * PAGE_BYTES, i * PAGE_BYTES + page.length));
-      pages.set(key + i, page);
+      const had = Math.max(0, Math.min(PAGE_BYTES, length - i * PAGE_BYTES));
+      page.b.set(b.subarray(i * PAGE_BYTES, i * PAGE_BYTES + had));
+      keep(key + i, page, had);
     }
   }
 
@@ -106,10 +150,14 @@ export function newFilePages(files: Files, cacheBytes: number): FilePages {
     if (key === lastKey && lastPage.length >= length) return lastPage;
     let page = pages.get(key);
     if (page !== undefined) {
-      pages.delete(key);
       // The file had less when this was read; it may have grown.
-      if (page.length >= length) pages.set(key, page);
-      else page = undefined;
+      if (page.length >= length) {
+        pages.delete(key);
+        pages.set(key, page);
+      } else {
+        drop(key);
+        page = undefined;
+      }
     }
     if (page === undefined) {
       lastKey = -1;
@@ -130,7 +178,7 @@ export function newFilePages(files: Files, cacheBytes: number): FilePages {
         if (paths.length >= PATHS_MAX) {
           numbers.clear();
           paths.length = 0;
-          pages.clear();
+          for (const key of pages.keys()) drop(key);
           lastKey = -1;
           generation++;
         }
@@ -162,7 +210,7 @@ export function newFilePages(files: Files, cacheBytes: number): FilePages {
       const from = at % PAGE_BYTES;
       if (from + n <= PAGE_BYTES) {
         const page = pageOf(pageKey(file, at), from + n);
-        return { b: page.b, from, length: Math.max(0, Math.min(n, page.length - from)) };
+        return { b: page.b, from, length: Math.max(0, Math.min(n, page.length - from)), checksAt: -1 };
       }
       // Over a border of pages: joined, with zeros behind for decoders that look ahead.
       if (joined.length < n + 8) joined = new Uint8Array(Math.max(n + 8, 2 * joined.length));
@@ -177,10 +225,15 @@ export function newFilePages(files: Files, cacheBytes: number): FilePages {
         if (got < take) break;
       }
       joined.fill(0, length, length + 8);
-      return { b: joined, from: 0, length };
+      return { b: joined, from: 0, length, checksAt: -1 };
+    },
+    rest(file, at) {
+      const from = at % PAGE_BYTES;
+      const page = pageOf(pageKey(file, at), from + 1);
+      return { b: page.b, from, length: Math.max(0, page.length - from), checksAt: PAGE_BYTES };
     },
     forget(file, at, n): void {
-      for (let key = pageKey(file, at); key <= pageKey(file, at + n); key++) pages.delete(key);
+      for (let key = pageKey(file, at); key <= pageKey(file, at + n); key++) drop(key);
       lastKey = -1;
     },
   };

@@ -12,7 +12,10 @@ test('random series read as the model has them', async () => {
   const { env } = simWorld(1);
   for (let round = 0; round < 400; round++) {
     const { selection, expected } = randomSeries(random, env.files);
-    const reader = openChunkReader(env.files, { cacheBytes: random.below(2) === 0 ? 1 : 1e6 });
+    const reader = openChunkReader(env.files, {
+      cacheBytes: random.below(2) === 0 ? 1 : 1e6,
+      kernel: round % 16 === 0,
+    });
     if (random.below(2) === 0) await reader.load(selection, 0, 1);
     const column = newColumn(random.below(200));
     for (let again = 0; again < 3; again++) {
@@ -38,7 +41,12 @@ function seriesIn(path: string, random: Prng, files: Files): Selection {
   }
 }
 
-test.each([SEGMENT_PATH, HEAD_PATH])('damage in %s is named with its place', (path) => {
+test.each([
+  [SEGMENT_PATH, false],
+  [HEAD_PATH, false],
+  [SEGMENT_PATH, true],
+  [HEAD_PATH, true],
+])('damage in %s is named with its place (kernel: %s)', (path, kernel) => {
   const random = new Prng(3, path);
   const { env } = simWorld(1);
   const s = seriesIn(path, random, env.files);
@@ -50,7 +58,7 @@ test.each([SEGMENT_PATH, HEAD_PATH])('damage in %s is named with its place', (pa
   b[0]! ^= 4;
   f.write(b, 0, 1, offset + 7);
   const all = newColumn();
-  const reader = openChunkReader(env.files);
+  const reader = openChunkReader(env.files, { kernel });
   expect(() => reader.series(s, 0, -Infinity, Infinity, all)).toThrow(
     `${path}: chunk at byte ${offset}: it does not have its checksum`,
   );

@@ -68,9 +68,13 @@ function selection(chunks: readonly Chunk[], deleted: Intervals | null = null): 
 }
 
 function read(s: Selection, mint: number = -Infinity, maxt: number = Infinity): [number, number][] {
-  const column = newColumn(1);
-  openChunkReader().series(s, 0, mint, maxt, column);
-  return Array.from({ length: column.n }, (_, i) => [column.t[i]!, column.v[i]!]);
+  const [rows, kernelRows] = [false, true].map((kernel) => {
+    const column = newColumn(1);
+    openChunkReader(undefined, { kernel }).series(s, 0, mint, maxt, column);
+    return Array.from({ length: column.n }, (_, i): [number, number] => [column.t[i]!, column.v[i]!]);
+  });
+  expect(kernelRows).toEqual(rows);
+  return rows!;
 }
 
 const { xor, plain } = ENCODING;

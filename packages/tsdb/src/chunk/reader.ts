@@ -1,5 +1,5 @@
 // The ChunkReader of memory and file arenas, for any thread: the hot path of queries. One series' chunks are decoded one after the other
-// straight into the column; only chunks that overlap go through a merge.
+// straight into the column, or by the kernel where that can; only chunks that overlap go through a merge.
 import {
   ENCODING,
   StorageError,
@@ -8,12 +8,14 @@ import {
   type ChunkReader,
   type ChunkTable,
   type Column,
+  type Intervals,
   type Selection,
 } from '@munjigi/model';
 import type { Files } from '@munjigi/env';
 import { revokedError } from '../head/leases.ts';
 import { clearColumn, completeFloats, needStartTimes } from './column.ts';
 import { newFilePages, pageKey, type FilePages } from './file-pages.ts';
+import { startKernel, type ChunkKernel } from './kernel.ts';
 import { decodeHistogram } from './histogram-decode.ts';
 import { dropDeleted, keepRange, mergeInto } from './merge.ts';
 import { decodePlain } from './plain.ts';
@@ -29,15 +31,21 @@ const USUAL_CHUNK_BYTES = 1024;
 export interface ChunkReaderOptions {
   /** How much of files is kept in memory. */
   readonly cacheBytes?: number;
+  /** Decodes in WebAssembly, if it can be had. Takes the address space of the whole cache at once: for readers that live long. */
+  readonly kernel?: boolean;
 }
 
 /** Without `files`, arenas in files cannot be read. Everything that a file gives is checked by its checksum. */
 export function openChunkReader(files?: Files, o: ChunkReaderOptions = {}): ChunkReader {
-  return new Reader(files === undefined ? null : newFilePages(files, o.cacheBytes ?? CACHE_BYTES));
+  const cacheBytes = o.cacheBytes ?? CACHE_BYTES;
+  const kernel = o.kernel === true ? startKernel(files === undefined ? 0 : cacheBytes) : null;
+  const pages = files === undefined ? null : newFilePages(files, cacheBytes, kernel?.newBytes);
+  return new Reader(pages, kernel);
 }
 
 class Reader implements ChunkReader {
   readonly #files: FilePages | null;
+  readonly #kernel: ChunkKernel | null;
   readonly #scratch: Column = newColumn(256);
   #sources: Uint16Array = new Uint16Array(0);
   /** What `#pages` and `#fileOf` are made of. */
@@ -47,8 +55,9 @@ class Reader implements ChunkReader {
   #pages: (Uint8Array | null)[] = [];
   #fileOf: number[] = [];
 
-  constructor(files: FilePages | null) {
+  constructor(files: FilePages | null, kernel: ChunkKernel | null) {
     this.#files = files;
+    this.#kernel = kernel;
   }
 
   async load(s: Selection, from: number, to: number): Promise<void> {
@@ -56,22 +65,81 @@ class Reader implements ChunkReader {
     if (this.#files === null || !this.#pages.includes(null)) return;
     const c = s.chunks;
     const keys: number[] = [];
+    /** The page of each arena that was named last: neighbours of a series lie beside its chunks. */
+    const named = new Float64Array(this.#pages.length).fill(-1);
     for (let k = s.first[from]!; k < s.first[to]!; k++) {
       const arena = c.arena[k]!;
       if (this.#pages[arena] !== null) continue;
       const key = pageKey(this.#fileOf[arena]!, c.offset[k]!);
       const last = pageKey(this.#fileOf[arena]!, c.offset[k]! + Math.max(c.bytes[k]!, USUAL_CHUNK_BYTES));
-      if (keys.at(-1) !== key) keys.push(key);
+      if (key !== named[arena]) keys.push(key);
       if (last !== key) keys.push(last);
+      named[arena] = last;
     }
     this.#files.load(Float64Array.from(keys));
   }
 
   series(s: Selection, i: number, mint: number, maxt: number, into: Column): void {
     this.#use(s);
+    const deleted = s.deleted !== null && s.deleted.first[i + 1]! > s.deleted.first[i]! ? s.deleted : null;
+    if (deleted !== null || !this.#kernelSeries(s, i, mint, maxt, into))
+      this.#anySeries(s, i, mint, maxt, into, deleted);
+    if (s.lease !== undefined && Atomics.load(new Int32Array(s.lease), 0) !== 0) {
+      into.n = 0;
+      throw revokedError(0);
+    }
+  }
+
+  /** False: there is something about the series that the kernel does not do. */
+  #kernelSeries(s: Selection, i: number, mint: number, maxt: number, into: Column): boolean {
+    const kernel = this.#kernel;
+    if (kernel === null) return false;
     const c = s.chunks;
     const end = s.first[i + 1]!;
-    const deleted = s.deleted !== null && s.deleted.first[i + 1]! > s.deleted.first[i]! ? s.deleted : null;
+    clearColumn(into);
+    kernel.n = 0;
+    let last = -Infinity;
+    for (let k = s.first[i]!; k < end; k++) {
+      if (c.maxt[k]! < mint || c.mint[k]! > maxt) continue;
+      if (c.mint[k]! <= last) return false;
+      if (kernel.full) kernel.moveTo(into, mint, maxt);
+      if (!this.#kernelChunk(kernel, c, k)) return false;
+      if (kernel.n > 0) last = kernel.t[kernel.n - 1]!;
+    }
+    kernel.moveTo(into, mint, maxt);
+    return true;
+  }
+
+  #kernelChunk(kernel: ChunkKernel, c: ChunkTable, k: number): boolean {
+    const arena = c.arena[k]!;
+    const page = this.#pages[arena]!;
+    const encoding = c.encoding[k]!;
+    const offset = c.offset[k]!;
+    if (page !== null) return kernel.memory(encoding, page, offset, c.bytes[k]!, c.samples[k]!);
+    if (this.#files === null) return false;
+    const file = this.#fileOf[arena]!;
+    if (encoding !== ENCODING.stored) {
+      const { from, to } = headChunkExtent(encoding, offset, c.bytes[k]!);
+      if (from < 0) return false;
+      const place = this.#files.view(file, from, to - from);
+      return place.length === to - from && kernel.headChunk(encoding, place, offset - from, c.samples[k]!);
+    }
+    if (kernel.stored(this.#files.rest(file, offset))) return true;
+    const head = this.#files.view(file, offset, STORED_EXTRA_BYTES);
+    const size = storedBytes(head.b, head.from, head.from + head.length);
+    return size > 0 && kernel.stored(this.#files.view(file, offset, size));
+  }
+
+  #anySeries(
+    s: Selection,
+    i: number,
+    mint: number,
+    maxt: number,
+    into: Column,
+    deleted: Intervals | null,
+  ): void {
+    const c = s.chunks;
+    const end = s.first[i + 1]!;
     clearColumn(into);
     let overlapped = false;
     for (let k = s.first[i]!; k < end; k++) {
@@ -86,10 +154,6 @@ class Reader implements ChunkReader {
     }
     if (overlapped) this.#merge(s, i, mint, maxt, into);
     keepRange(into, mint, maxt);
-    if (s.lease !== undefined && Atomics.load(new Int32Array(s.lease), 0) !== 0) {
-      into.n = 0;
-      throw revokedError(0);
-    }
   }
 
   #use(s: Selection): void {

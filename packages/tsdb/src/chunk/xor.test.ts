@@ -1,9 +1,11 @@
-import { HIGH, LOW } from '@munjigi/model';
+import { ENCODING, HIGH, LOW, newColumn } from '@munjigi/model';
 import { expect, test } from 'vitest';
 import { oracleDecode, oracleEncode, type Sample } from '../testing/xor-oracle.ts';
+import { startKernel } from './kernel.ts';
 import { decodeXor } from './xor-decode.ts';
 import { TIME_LIMIT_MS, XOR_SAMPLE_MAX_BYTES, appendXor, newXorState } from './xor-encode.ts';
 
+const kernel = startKernel(0)!;
 const F = new Float64Array(1);
 const U = new Uint32Array(F.buffer);
 
@@ -35,7 +37,7 @@ function encode(samples: readonly Sample[]): { bytes: Uint8Array; at: number; le
   return { bytes, at: 3, length: (state.bits[0]! + 7) >> 3 };
 }
 
-/** Compares the bytes with the oracle's, both decoders with each other; returns what was decoded. */
+/** Compares the bytes with the oracle's, all decoders with each other; returns what was decoded. */
 function roundTrip(samples: readonly Sample[]): Sample[] {
   const { bytes, at, length } = encode(samples);
   const chunk = bytes.slice(at, at + length);
@@ -50,6 +52,11 @@ function roundTrip(samples: readonly Sample[]): Sample[] {
     high: bits[2 * (i + 1) + HIGH]!,
     low: bits[2 * (i + 1) + LOW]!,
   }));
+  expect(kernel.memory(ENCODING.xor, bytes, at, length, samples.length)).toBe(true);
+  const column = newColumn(1);
+  kernel.moveTo(column, -Infinity, Infinity);
+  expect(column.t.subarray(0, column.n)).toEqual(t.subarray(1, -1));
+  expect(column.bits.subarray(0, 2 * column.n)).toEqual(bits.subarray(2, -2));
   // Neighbours are not touched.
   expect([t[0], t.at(-1), v[0], v.at(-1)]).toEqual([-7, -7, -7, -7]);
   return decoded;
@@ -150,12 +157,17 @@ test('decoding the beginning of a chunk gives the beginning of its samples, what
 test('wrong bytes end', () => {
   let seed = 7;
   const bytes = new Uint8Array(300);
+  const kernelBytes = kernel.newBytes(300);
   const t = new Float64Array(120);
   const bits = new Uint32Array(240);
   for (let run = 0; run < 500; run++) {
     for (let i = 0; i < bytes.length; i++)
       bytes[i] = (seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0) >>> 24;
     decodeXor(bytes, run % 290, 120, t, bits, 0);
+    kernel.n = 0;
+    kernel.memory(ENCODING.xor, bytes, run % 290, 300 - (run % 290), 120);
+    kernel.memory(ENCODING.xor2, bytes, run % 290, 300 - (run % 290), 120);
+    kernel.stored({ b: kernelBytes, from: 0, length: 300, checksAt: -1 });
   }
   expect(t).toHaveLength(120);
 });

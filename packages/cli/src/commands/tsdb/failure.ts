@@ -12,14 +12,14 @@ export class Failure extends Error {
   }
 }
 
-/** Runs a command; prints why it failed. The exit code. */
+/** Runs a command, whose whole name is `name`; prints why it failed. The exit code. */
 export async function runCommand(name: string, command: () => Promise<number>): Promise<number> {
   try {
     return await command();
   } catch (error) {
     if (!(error instanceof Failure || error instanceof StorageError || error instanceof EnvError))
       throw error;
-    stderr.write(`munjigi tsdb ${name}: ${error.message}\n`);
+    stderr.write(`munjigi ${name}: ${error.message}\n`);
     return error instanceof Failure ? error.exitCode : 1;
   }
 }

@@ -19,7 +19,7 @@ export function registerTsdb(
   const tsdb = program.command('tsdb').description('look into a data folder, fill it, mend it');
   const folder = (command: Command): Command => command.argument('[dir]', 'the data folder', DEFAULT_PATH);
   const run = async (name: string, command: () => Promise<number> | number): Promise<void> =>
-    done(await runCommand(name, async () => command()));
+    done(await runCommand(`tsdb ${name}`, async () => command()));
 
   folder(tsdb.command('list').description('list the blocks'))
     .option('-r, --human-readable', 'times and sizes for people')

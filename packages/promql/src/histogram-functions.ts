@@ -1,15 +1,28 @@
-// Quantiles and fractions of classic histograms: series with a bucket bound in `le` and cumulative counts.
+// Quantiles and fractions of histograms: classic ones, whose series have a bucket bound in `le` and cumulative counts, and native ones.
 import { formatNumber, labelsKey, labelValue, parseNumber, type Labels } from '@munjigi/model';
 import { DATE_FUNCTIONS } from './arithmetic.ts';
-import type { Annotation, Budget } from './fragment.ts';
+import {
+  badBucketLabel,
+  forcedMonotonicity,
+  mixedClassicNative,
+  notANumberFraction,
+  notANumberQuantile,
+  type Annotate,
+} from './annotations.ts';
+import { CELL, type Budget } from './fragment.ts';
+import type { Histogram } from './histogram/histogram.ts';
+import {
+  histogramFraction as nativeFraction,
+  histogramQuantile as nativeQuantile,
+} from './histogram/quantile.ts';
 import { deleteLabels, setLabel } from './label-edit.ts';
-import { newTable, scalarAt, type Scalar, type Table } from './table.ts';
+import { histogramAt, newTable, scalarAt, type Scalar, type Table } from './table.ts';
 
 /** Relative differences between neighbouring buckets below this are rounding, not falling counts. */
 const SMALL_DELTA = 1e-12;
 const LE: ReadonlySet<string> = new Set(['le']);
 
-interface Histogram {
+interface Classic {
   readonly labels: Labels;
   readonly drops: number;
   readonly rows: number[];
@@ -17,17 +30,15 @@ interface Histogram {
   readonly bounds: number[];
 }
 
-/** Collects what histograms tell about their input. */
-type Annotate = (a: Annotation) => void;
-
-function histograms(t: Table, place: string, delayed: boolean, annotate: Annotate): Histogram[] {
-  const byKey = new Map<string, Histogram>();
+/** The classic histograms of a table by the labels that all their buckets share. */
+function classics(t: Table, place: string, delayed: boolean, annotate: Annotate): Map<string, Classic> {
+  const byKey = new Map<string, Classic>();
   t.labels.forEach((labels, row) => {
     const le = labelValue(labels, 'le');
     const parsed = parseBound(le);
     if (parsed === null) {
       const name = delayed ? labelValue(labels, '__name__') : '';
-      if (anyCell(t, row)) annotate({ severity: 'warning', message: badBucketText(le, name, place) });
+      if (anyFloat(t, row)) annotate(badBucketLabel(name, le, place));
       return;
     }
     const rest = deleteLabels(labels, LE);
@@ -49,7 +60,7 @@ function histograms(t: Table, place: string, delayed: boolean, annotate: Annotat
       h.bounds[i] = bound;
     });
   }
-  return [...byKey.values()];
+  return byKey;
 }
 
 /** A bound as Go's ParseFloat reads it; null for what is no number. */
@@ -59,14 +70,44 @@ function parseBound(le: string): number | null {
   return 'error' in parsed || parsed.value !== parsed.value ? null : parsed.value;
 }
 
-function anyCell(t: Table, row: number): boolean {
-  return t.present.subarray(row * t.steps, (row + 1) * t.steps).includes(1);
+function anyFloat(t: Table, row: number): boolean {
+  return t.present.subarray(row * t.steps, (row + 1) * t.steps).includes(CELL.float);
 }
 
-function badBucketText(le: string, name: string, place: string): string {
-  const of = name === '' ? '' : ` for metric name ${JSON.stringify(name)}`;
-  const at = place === '' ? '' : ` (${place})`;
-  return `PromQL warning: bucket label "le" is missing or has a malformed value of ${JSON.stringify(le)}${of}${at}`;
+/** What histogram functions look at: where a classic and a native histogram have the same labels at a step, neither counts. */
+interface Input {
+  readonly table: Table;
+  readonly classic: readonly Classic[];
+  /** Rows with native histograms. */
+  readonly native: readonly number[];
+}
+
+function inputOf(t: Table, c: HistogramContext): Input {
+  const byKey = classics(t, c.place, c.delayed, c.annotate);
+  const classic = [...byKey.values()];
+  if (t.histograms === null) return { table: t, classic, native: [] };
+  const present = t.present.slice();
+  const native: number[] = [];
+  t.labels.forEach((labels, row) => {
+    const from = row * t.steps;
+    if (!t.present.subarray(from, from + t.steps).includes(CELL.histogram)) return;
+    native.push(row);
+    const same = byKey.get(labelsKey(labels));
+    if (same === undefined) return;
+    for (let k = 0; k < t.steps; k++) {
+      const rows = same.rows.filter((r) => t.present[r * t.steps + k] === CELL.float);
+      if (t.present[from + k] !== CELL.histogram || rows.length === 0) continue;
+      c.annotate(mixedClassicNative(nameFor(labels, c), c.place));
+      present[from + k] = CELL.absent;
+      for (const r of rows) present[r * t.steps + k] = CELL.absent;
+    }
+  });
+  return { table: { ...t, present }, classic, native };
+}
+
+/** The name that annotations tell: only while results still have it. */
+function nameFor(labels: Labels, { delayed }: HistogramContext): string {
+  return delayed ? labelValue(labels, '__name__') : '';
 }
 
 /** Buckets of one histogram at one step, in scratch arrays that are used again. */
@@ -85,11 +126,11 @@ class Buckets {
   }
 
   /** Takes the buckets present at step k; those with equal bounds are added up. */
-  load(t: Table, h: Histogram, k: number): void {
+  load(t: Table, h: Classic, k: number): void {
     this.n = 0;
     for (let i = 0; i < h.rows.length; i++) {
       const at = h.rows[i]! * t.steps + k;
-      if (t.present[at] === 0) continue;
+      if (t.present[at] !== CELL.float) continue;
       const bound = h.bounds[i]!;
       if (this.n > 0 && this.bound[this.n - 1] === bound) this.count[this.n - 1]! += t.values[at]!;
       else {
@@ -204,53 +245,77 @@ export function histogramQuantiles(
   label: string | null,
   c: HistogramContext,
 ): Table {
-  const found = histograms(t, c.place, c.delayed, c.annotate);
+  const { table, classic, native } = inputOf(t, c);
   const { steps } = t;
-  const labels: Labels[] = [];
-  for (const q of quantiles)
-    for (const h of found)
-      labels.push(label === null ? h.labels : setLabel(h.labels, label, quantileLabel(scalarAt(q, 0))));
-  const out = newTable(c.budget, labels, steps);
-  const buckets = new Buckets(Math.max(1, ...found.map((h) => h.rows.length)));
+  const shown = [...classic.map((h) => h.labels), ...native.map((row) => t.labels[row]!)];
+  const labelled = quantiles.flatMap((q) =>
+    label === null ? shown : shown.map((l) => setLabel(l, label, quantileLabel(scalarAt(q, 0)))),
+  );
+  const out = newTable(c.budget, labelled, steps);
+  const buckets = new Buckets(Math.max(1, ...classic.map((h) => h.rows.length)));
   const forcedOf = new Map<string, Forced>();
   quantiles.forEach((q, qi) => {
-    found.forEach((h, hi) => {
-      const row = qi * found.length + hi;
-      const name = c.delayed ? labelValue(h.labels, '__name__') : '';
+    const first = qi * shown.length;
+    classic.forEach((h, hi) => {
+      const name = nameFor(h.labels, c);
       const forced = forcedOf.get(name) ?? new Forced();
       forcedOf.set(name, forced);
       for (let k = 0; k < steps; k++) {
-        buckets.load(t, h, k);
+        buckets.load(table, h, k);
         if (buckets.n === 0) continue;
-        out.values[row * steps + k] = buckets.quantile(scalarAt(q, k));
-        out.present[row * steps + k] = 1;
+        putFloat(out, first + hi, k, buckets.quantile(scalarAt(q, k)));
         if (buckets.forced) forced.see(buckets, c.times.start_ms + k * c.times.step_ms);
       }
     });
+    eachNative(table, native, (h, i, k) => {
+      const { value, info } = nativeQuantile(scalarAt(q, k), h);
+      if (info !== null) c.annotate(notANumberQuantile(info, nameFor(t.labels[native[i]!]!, c), c.place));
+      putFloat(out, first + classic.length + i, k, value);
+    });
   });
-  for (const [name, forced] of forcedOf) if (forced.count > 0) c.annotate(forced.annotation(name, c.place));
+  for (const [name, forced] of forcedOf)
+    if (forced.count > 0) c.annotate(forcedMonotonicity(name, forced.details(), c.place));
   return out;
 }
 
-/** histogram_fraction of classic histograms. */
+/** histogram_fraction. */
 export function histogramFraction(t: Table, lower: Scalar, upper: Scalar, c: HistogramContext): Table {
-  const found = histograms(t, c.place, c.delayed, c.annotate);
+  const { table, classic, native } = inputOf(t, c);
   const { steps } = t;
-  const out = newTable(
-    c.budget,
-    found.map((h) => h.labels),
-    steps,
-  );
-  const buckets = new Buckets(Math.max(1, ...found.map((h) => h.rows.length)));
-  found.forEach((h, row) => {
+  const shown = [...classic.map((h) => h.labels), ...native.map((row) => t.labels[row]!)];
+  const out = newTable(c.budget, shown, steps);
+  const buckets = new Buckets(Math.max(1, ...classic.map((h) => h.rows.length)));
+  classic.forEach((h, row) => {
     for (let k = 0; k < steps; k++) {
-      buckets.load(t, h, k);
-      if (buckets.n === 0) continue;
-      out.values[row * steps + k] = buckets.fraction(scalarAt(lower, k), scalarAt(upper, k));
-      out.present[row * steps + k] = 1;
+      buckets.load(table, h, k);
+      if (buckets.n > 0) putFloat(out, row, k, buckets.fraction(scalarAt(lower, k), scalarAt(upper, k)));
     }
   });
+  eachNative(table, native, (h, i, k) => {
+    const { value, info } = nativeFraction(scalarAt(lower, k), scalarAt(upper, k), h);
+    if (info !== null) c.annotate(notANumberFraction(nameFor(t.labels[native[i]!]!, c), c.place));
+    putFloat(out, classic.length + i, k, value);
+  });
   return out;
+}
+
+function putFloat(t: Table, row: number, k: number, value: number): void {
+  t.values[row * t.steps + k] = value;
+  t.present[row * t.steps + k] = CELL.float;
+}
+
+/** Calls `visit` for every native histogram of rows[i] at step k. */
+function eachNative(
+  t: Table,
+  rows: readonly number[],
+  visit: (h: Histogram, i: number, k: number) => void,
+): void {
+  rows.forEach((row, i) => {
+    for (let k = 0; k < t.steps; k++) {
+      const h = histogramAt(t, row * t.steps + k);
+      if (h !== null) visit(h, i, k);
+    }
+  });
 }
 
 /** A quantile as a label value: OpenMetrics' form, with a point. */
@@ -277,14 +342,12 @@ class Forced {
     this.#diff = Math.max(this.#diff, b.maxDiff);
   }
 
-  annotation(name: string, place: string): Annotation {
-    const of = name === '' ? '' : ` for metric name ${JSON.stringify(name)}`;
-    const message =
-      'PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see ' +
-      `https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)${of}, from buckets ` +
-      `${formatNumber(this.#min, 'g')} to ${formatNumber(this.#max, 'g')}, with a max diff of ${twoDigits(this.#diff)}, ` +
-      `over ${this.count} samples from ${utcTime(this.#from)} to ${utcTime(this.#to)}`;
-    return { severity: 'info', message: place === '' ? message : `${message} (${place})` };
+  /** Which buckets, how much and when, as Prometheus tells it. */
+  details(): string {
+    return (
+      `from buckets ${formatNumber(this.#min, 'g')} to ${formatNumber(this.#max, 'g')}, with a max diff of ` +
+      `${twoDigits(this.#diff)}, over ${this.count} samples from ${utcTime(this.#from)} to ${utcTime(this.#to)}`
+    );
   }
 }
 

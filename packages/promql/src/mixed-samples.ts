@@ -1,0 +1,117 @@
+// One series' samples where histograms stand among floats. Histograms are made from their columns only when a window asks for them.
+import { isStale, KIND, RESET_HINT, SCHEMA_CUSTOM, type Column, type HistogramColumns } from '@munjigi/model';
+import { fromColumns, isStaleRow } from './histogram/columns.ts';
+import { EMPTY_HISTOGRAM, type Histogram } from './histogram/histogram.ts';
+import { detectReset } from './histogram/resets.ts';
+import type { Samples } from './window.ts';
+
+/** Samples in time order without staleness marks. Sample i is a histogram where histogramsBefore[i + 1] > histogramsBefore[i]. */
+export interface MixedSamples {
+  readonly n: number;
+  readonly t: Float64Array;
+  readonly v: Float64Array;
+  /** Start timestamps in ms, 0: unknown; null: not looked at. */
+  readonly st: Float64Array | null;
+  /** n + 1 entries. */
+  readonly histogramsBefore: Uint32Array;
+  /** Sample i, which is one. */
+  readonly histogram: (i: number) => Histogram;
+  /** The floats alone. */
+  readonly floats: Samples;
+}
+
+/** Whether sample i is a histogram. */
+export function isHistogramAt(s: MixedSamples, i: number): boolean {
+  return s.histogramsBefore[i + 1]! > s.histogramsBefore[i]!;
+}
+
+/** Whether sample i of a column marks that the series ended. */
+export function isMark(c: Column, i: number): boolean {
+  if (c.kind !== null && c.kind[i] !== KIND.float) return isStaleRow(c.h!, i);
+  return isStale(c.bits, i);
+}
+
+/** Histograms of a column by sample; each is made once. `statsOnly`: with count and sum alone. */
+export function histogramsOf(c: Column, statsOnly: boolean): (i: number) => Histogram {
+  const h = c.h!;
+  const made: (Histogram | undefined)[] = [];
+  const make = statsOnly
+    ? (i: number): Histogram => stats(c, i)
+    : (i: number): Histogram => fromColumns(h, i);
+  return (i) => (made[i] ??= make(i));
+}
+
+/** A histogram without its buckets. Whether it was reset is found out while there are buckets to look at. */
+function stats(c: Column, i: number): Histogram {
+  const h = c.h!;
+  return {
+    ...EMPTY_HISTOGRAM,
+    schema: h.schema[i]!,
+    bounds: h.schema[i] === SCHEMA_CUSTOM ? NO_BOUNDS : null,
+    count: h.count[i]!,
+    sum: h.sum[i]!,
+    resetHint: h.resetHint[i] === RESET_HINT.unknown ? hintBySight(c, h, i) : h.resetHint[i]!,
+  };
+}
+
+const NO_BOUNDS = new Float64Array(0);
+
+function hintBySight(c: Column, h: HistogramColumns, i: number): number {
+  let before = i - 1;
+  while (before >= 0 && (c.kind![before] === KIND.float || isMark(c, before))) before--;
+  if (before < 0) return RESET_HINT.unknown;
+  return detectReset(fromColumns(h, i), fromColumns(h, before)) ? RESET_HINT.reset : RESET_HINT.notReset;
+}
+
+/** A column's samples without its marks. */
+export function samplesOfColumn(c: Column, statsOnly: boolean, withStarts: boolean): MixedSamples {
+  const rows = new Uint32Array(c.n);
+  let n = 0;
+  for (let i = 0; i < c.n; i++) if (!isMark(c, i)) rows[n++] = i;
+  const t = new Float64Array(n);
+  const v = new Float64Array(n);
+  const st = withStarts && c.st !== null ? new Float64Array(n) : null;
+  const histogramsBefore = new Uint32Array(n + 1);
+  for (let i = 0; i < n; i++) {
+    const row = rows[i]!;
+    t[i] = c.t[row]!;
+    v[i] = c.v[row]!;
+    if (st !== null) st[i] = c.st![row]!;
+    histogramsBefore[i + 1] = histogramsBefore[i]! + (c.kind === null || c.kind[row] === KIND.float ? 0 : 1);
+  }
+  const histogram = c.h === null ? noHistogram : histogramsOf(c, statsOnly);
+  return withFloats({ n, t, v, st, histogramsBefore, histogram: (i) => histogram(rows[i]!) });
+}
+
+function noHistogram(): never {
+  throw new TypeError('these samples are floats');
+}
+
+/** Samples given one by one; histograms[i] where sample i is one. */
+export function samplesOf(
+  t: Float64Array,
+  v: Float64Array,
+  histograms: readonly (Histogram | null)[],
+): MixedSamples {
+  const n = t.length;
+  const histogramsBefore = new Uint32Array(n + 1);
+  for (let i = 0; i < n; i++)
+    histogramsBefore[i + 1] = histogramsBefore[i]! + (histograms[i] === null ? 0 : 1);
+  return withFloats({ n, t, v, st: null, histogramsBefore, histogram: (i) => histograms[i]! });
+}
+
+function withFloats(s: Omit<MixedSamples, 'floats'>): MixedSamples {
+  const count = s.n - s.histogramsBefore[s.n]!;
+  const t = new Float64Array(count);
+  const v = new Float64Array(count);
+  const st = s.st === null ? null : new Float64Array(count);
+  let n = 0;
+  for (let i = 0; i < s.n; i++) {
+    if (s.histogramsBefore[i + 1]! > s.histogramsBefore[i]!) continue;
+    t[n] = s.t[i]!;
+    v[n] = s.v[i]!;
+    if (st !== null) st[n] = s.st![i]!;
+    n++;
+  }
+  return { ...s, floats: { n, t, v, bits: new Uint32Array(v.buffer), st } };
+}
