@@ -1,5 +1,15 @@
 import { nodeEnv } from '@munjigi/env/node';
+import { labelsFromObject } from '@munjigi/model';
+import {
+  EMPTY_HISTOGRAM,
+  newBudget,
+  type Fragment,
+  type FragmentPartial,
+  type Histogram,
+  type QueryIO,
+} from '@munjigi/promql';
 import { expect, test } from 'vitest';
+import { federate } from './federate.ts';
 import { queryLocal, type LocalOptions } from './local.ts';
 import type { QueryRequest } from './request.ts';
 import { plainStorage } from './testing/plain-storage.ts';
@@ -255,6 +265,50 @@ test('federation: the newest samples as text, each series once', async () => {
     '',
   ]);
   expect(store.open).toBe(0);
+});
+
+test('federation: custom buckets are classic ones, exponential histograms have no text', async () => {
+  const histogram = (bounds: readonly number[] | null): Histogram => ({
+    ...EMPTY_HISTOGRAM,
+    schema: bounds === null ? 0 : -53,
+    count: 6,
+    sum: 7.5,
+    positiveIndex: Int32Array.of(0, 2),
+    positive: Float64Array.of(2, 4),
+    bounds: bounds === null ? null : Float64Array.from(bounds),
+  });
+  const partial = (f: Fragment): FragmentPartial => ({
+    fragment: f.id,
+    steps: 1,
+    rows: 3,
+    labels: ['custom', 'exponential', 'plain'].map((name) =>
+      labelsFromObject({ __name__: name, instance: 'i' }),
+    ),
+    values: f.func === 'timestamp' ? Float64Array.of(1.5, 2, 2) : Float64Array.of(0, 0, 1),
+    present: Uint8Array.of(2, 2, 1),
+    histograms: f.func === 'timestamp' ? null : [histogram([0.5, 1]), histogram(null), null],
+    compensation: null,
+    counts: null,
+    samples: null,
+    gaveUp: false,
+    annotations: [],
+    samplesRead: 3,
+  });
+  const io: QueryIO = { budget: newBudget(), run: (f) => Promise.resolve(partial(f)) };
+  let text = '';
+  for await (const piece of await federate(['{a="b"}'], 2000, 300_000, io))
+    text += new TextDecoder().decode(piece);
+  expect(text.split('\n')).toEqual([
+    '# TYPE custom histogram',
+    'custom_bucket{instance="i",le="0.5"} 2 1500',
+    'custom_bucket{instance="i",le="1"} 2 1500',
+    'custom_bucket{instance="i",le="+Inf"} 6 1500',
+    'custom_sum{instance="i"} 7.5 1500',
+    'custom_count{instance="i"} 6 1500',
+    '# TYPE plain untyped',
+    'plain{instance="i"} 1 2000',
+    '',
+  ]);
 });
 
 test('stats say what it took', async () => {
