@@ -51,10 +51,14 @@ export interface FragmentAggregate {
 /** What a cell's byte in a `present` column says: its value stands in `values`, or its histogram in `histograms`. */
 export const CELL = { absent: 0, float: 1, histogram: 2 } as const;
 
-/** A column beside cells that hold no histograms yet. */
-export function noHistograms(cells: number): (Histogram | null)[] {
-  return Array.from({ length: cells }, () => null);
+/** A column beside cells that hold no histograms yet; or a shorter one made as long. */
+export function noHistograms(cells: number, column: (Histogram | null)[] = []): (Histogram | null)[] {
+  while (column.length < cells) column.push(null);
+  return column;
 }
+
+/** Bytes of a cell's place in such a column. */
+export const HISTOGRAM_CELL_BYTES = 8;
 
 /**
  * A Fragment's result over some of its series, as columns: row r has `steps` cells from r * steps, `present` says what is in each (CELL).

@@ -10,7 +10,7 @@ import {
 } from '@munjigi/model';
 import { counterNameHint, uniqueAnnotations } from './annotations.ts';
 import type { Annotation, Budget, Fragment, FragmentAggregate, FragmentPartial } from './fragment.ts';
-import { CELL, fragmentRange, noHistograms } from './fragment.ts';
+import { CELL, fragmentRange, HISTOGRAM_CELL_BYTES, noHistograms } from './fragment.ts';
 import { histogramSize, type Histogram } from './histogram/histogram.ts';
 import type { Whereabouts } from './histogram-rate.ts';
 import { groupKey, groupLabels } from './label-edit.ts';
@@ -229,7 +229,7 @@ function addedIn(present: Uint8Array, at: number, steps: number): Added {
   return added;
 }
 
-const ROWS_AT_FIRST = 4096;
+const CELLS_AT_FIRST = 1_000_000;
 /** A row's list of labels; their texts are kept once for all. */
 const LABEL_BYTES = 256;
 
@@ -251,7 +251,7 @@ class RowSink implements Sink {
     this.#f = f;
     this.#window = window;
     this.#windows = windowsOf(f);
-    this.#rowsAtFirst = Math.min(series, ROWS_AT_FIRST);
+    this.#rowsAtFirst = Math.min(series, Math.ceil(CELLS_AT_FIRST / f.grid.steps));
     this.#budget = b;
   }
 
@@ -267,7 +267,9 @@ class RowSink implements Sink {
   addMixed(c: Column, labels: SeriesLabels, i: number, about: Whereabouts): Added {
     const f = this.#f;
     const at = this.#nextRow();
-    this.#histograms ??= noHistograms(this.#values.length);
+    const before = this.#histograms?.length ?? 0;
+    takeBytes(this.#budget, HISTOGRAM_CELL_BYTES * (at + f.grid.steps - before));
+    this.#histograms = noHistograms(at + f.grid.steps, this.#histograms ?? []);
     const row = { values: this.#values, present: this.#present, histograms: this.#histograms, at };
     fillMixed(f, this.#windows, c, row, about);
     const added = addedIn(this.#present, at, f.grid.steps);
@@ -297,8 +299,6 @@ class RowSink implements Sink {
     values.set(this.#values);
     const present = new Uint8Array(cells);
     present.set(this.#present);
-    const more = cells - this.#values.length;
-    if (this.#histograms !== null) this.#histograms = this.#histograms.concat(noHistograms(more));
     this.#values = values;
     this.#present = present;
   }
@@ -314,7 +314,7 @@ class RowSink implements Sink {
       labels: this.#labels,
       values: this.#values.length === cells ? this.#values : this.#values.slice(0, cells),
       present: this.#present.length === cells ? this.#present : this.#present.slice(0, cells),
-      histograms: this.#histograms === null ? null : this.#histograms.slice(0, cells),
+      histograms: this.#histograms === null ? null : noHistograms(cells, this.#histograms.slice(0, cells)),
       compensation: null,
       counts: null,
       samples: null,

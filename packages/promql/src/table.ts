@@ -1,9 +1,9 @@
 // An instant vector at every step, as columns: what expressions are computed on.
 import { compareLabels, labelsKey, type Labels } from '@munjigi/model';
-import { CELL, noHistograms, type Budget, type FragmentPartial } from './fragment.ts';
+import { CELL, HISTOGRAM_CELL_BYTES, noHistograms, type Budget, type FragmentPartial } from './fragment.ts';
 import { histogramSize, type Histogram } from './histogram/histogram.ts';
 import { withoutMetadata } from './label-edit.ts';
-import { executionError, giveCells, takeCells } from './query-error.ts';
+import { executionError, giveCells, takeBytes, takeCells } from './query-error.ts';
 
 /** Row r has cells r * steps + k, `present` says what is in each (CELL); rows need not be in any order. */
 export interface Table {
@@ -74,7 +74,10 @@ export function owned(b: Budget, t: Table): Table {
 /** Puts a histogram into a cell of a table that may be changed, and takes room for it. */
 export function putHistogram(b: Budget, t: Table, at: number, h: Histogram): void {
   takeCells(b, histogramSize(h));
-  t.histograms ??= noHistograms(t.values.length);
+  if (t.histograms === null) {
+    takeBytes(b, HISTOGRAM_CELL_BYTES * t.values.length);
+    t.histograms = noHistograms(t.values.length);
+  }
   t.histograms[at] = h;
   t.present[at] = CELL.histogram;
 }
