@@ -64,11 +64,11 @@ import {
   joinEqualRows,
   newTable,
   owned,
-  pickRows,
   putHistogram,
   release,
   repeated,
-  rowsInLabelOrder,
+  inLabelOrder,
+  rise,
   rowsPresent,
   scalarAt,
   tableOf,
@@ -158,7 +158,8 @@ class Execution {
       const there = new Set(rowsPresent(t));
       const rows = (this.#order ?? [...there]).filter((row) => there.has(row));
       const labels = rows.map((row) => t.labels[row]!);
-      if (new Set(labels.map(labelsKey)).size !== labels.length) throw executionError(DUPLICATE_LABELS);
+      if (!rise(labels) && new Set(labels.map(labelsKey)).size !== labels.length)
+        throw executionError(DUPLICATE_LABELS);
       return {
         type: 'vector',
         t_ms,
@@ -168,10 +169,7 @@ class Execution {
         ...this.#done(),
       };
     }
-    t = joinEqualRows(t);
-    const rows = rowsInLabelOrder(t, rowsPresent(t));
-    const sorted =
-      rows.length === t.labels.length && rows.every((row, i) => row === i) ? t : pickRows(t, rows);
+    const sorted = inLabelOrder(t);
     return {
       type: 'matrix',
       labels: sorted.labels,
@@ -203,12 +201,11 @@ class Execution {
     const value = await this.#node(input);
     const t = this.#asTable(value, input.grid);
     const delayed = this.#plan.delayedNameRemoval;
-    const named = joinEqualRows({
+    const sorted = inLabelOrder({
       ...t,
       labels: t.labels.map((l, i) => (delayed && t.drops[i] === 1 ? withoutMetadata(l) : l)),
       drops: new Uint8Array(t.drops.length),
     });
-    const sorted = pickRows(named, rowsInLabelOrder(named, rowsPresent(named)));
     return {
       type: 'matrix',
       labels: sorted.labels,

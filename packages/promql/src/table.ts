@@ -201,8 +201,20 @@ export function rowsPresent(t: Table): number[] {
   return rows;
 }
 
-export function rowsInLabelOrder(t: Table, rows: readonly number[]): number[] {
-  return [...rows].sort((a, b) => compareLabels(t.labels[a]!, t.labels[b]!));
+/** Whether each list of labels comes behind the one before: then they are in order, and no two are equal. */
+export function rise(labels: readonly Labels[]): boolean {
+  for (let i = 1; i < labels.length; i++) if (compareLabels(labels[i - 1]!, labels[i]!) >= 0) return false;
+  return true;
+}
+
+/** Rows that have anything, in label order; those with equal labels are joined. Throws where two have a value at one step. */
+export function inLabelOrder(t: Table): Table {
+  const ordered = rise(t.labels);
+  const joined = ordered ? t : joinEqualRows(t);
+  const rows = rowsPresent(joined);
+  if (!ordered) rows.sort((a, b) => compareLabels(joined.labels[a]!, joined.labels[b]!));
+  else if (rows.length === t.labels.length) return t;
+  return pickRows(joined, rows);
 }
 
 /** One step's table at all of `steps` steps. */
