@@ -22,8 +22,8 @@ import {
 import { differenceOf } from './support/same-answers.ts';
 
 export const usage: string = `npm run bench -- query [--queries TEXT] [--workers N] [--data DIR]
-PromQL over HTTP beside Debian's Prometheus, on copies of the same blocks, answers compared; a table with the median of five runs after a
-first one, and with what the phases of a query take in one worker.
+PromQL over HTTP beside Debian's Prometheus, on copies of the same blocks, answers compared; a table with the median of five rounds over all
+queries after a first one, and with what the phases of a query take in one worker.
   --queries TEXT  only those with the text in their name
   --workers N     only with N query workers (default: with one, and with two)
   --data DIR      where the blocks are kept, and taken from when they are there (default: a temporary folder)
@@ -111,11 +111,7 @@ export async function main(args: string[]): Promise<number> {
       const data = copyBlocks(blocks, join(dir, `munjigi-${workers}`));
       ours.push({ workers, server: await startMunjigi(data, workers) });
     }
-    const rows: Row[] = [];
-    for (const query of options.queries) {
-      progress.at(query.name, rows.length / options.queries.length);
-      rows.push(await measure(query, end_ms, { peer, ours }, client));
-    }
+    const rows = await measure(options.queries, end_ms, { peer, ours }, client, progress);
     progress.done();
     return report(rows, peer, ours);
   } finally {
@@ -197,34 +193,47 @@ interface Row {
   readonly difference: string | null;
 }
 
+/** Rounds in which every query is asked of every server in turn: a first one, and those of the medians. */
 async function measure(
-  query: Query,
+  queries: readonly Query[],
   end_ms: number,
   { peer, ours }: { peer: Server; ours: readonly Ours[] },
   client: HttpClient,
-): Promise<Row> {
-  const path = pathOf(query, end_ms);
+  progress: Progress,
+): Promise<Row[]> {
   const ports = [Number(new URL(peer.url).port), ...ours.map(({ server }) => server.port)];
-  const times: number[][] = ports.map(() => []);
-  let bytes = 0;
-  let difference: string | null = null;
-  for (let run = 0; run <= RUNS; run++) {
-    const answers: Timed[] = [];
-    for (const [i, port] of ports.entries()) {
-      const answer = await ask(client, port, path);
-      times[i]!.push(answer.ms);
-      answers.push(answer);
-    }
-    const [theirs, ...mine] = answers;
-    for (const { body } of mine) {
-      bytes = body.length;
-      if (run === 0) difference ??= differenceOf(body, theirs!.body);
+  const asked = queries.map((query) => ({
+    query,
+    path: pathOf(query, end_ms),
+    times: ports.map((): number[] => []),
+    bytes: 0,
+    difference: null as string | null,
+  }));
+  for (let round = 0; round <= RUNS; round++) {
+    for (const [n, row] of asked.entries()) {
+      progress.at(row.query.name, (round + n / asked.length) / (RUNS + 1));
+      const answers: Timed[] = [];
+      for (const [i, port] of ports.entries()) {
+        const answer = await ask(client, port, row.path);
+        row.times[i]!.push(answer.ms);
+        answers.push(answer);
+      }
+      const [theirs, ...mine] = answers;
+      for (const { body } of mine) {
+        row.bytes = body.length;
+        if (round === 0) row.difference ??= differenceOf(body, theirs!.body);
+      }
     }
   }
   const alone = ours.find(({ workers }) => workers === 1);
-  const [theirs, ...mine] = times.map(([first, ...rest]) => ({ first: first!, median: median(rest) }));
-  const phases = alone === undefined ? null : await phasesOf(client, alone.server.port, `${path}&stats=all`);
-  return { query, bytes, theirs: theirs!, ours: mine, phases, difference };
+  const rows: Row[] = [];
+  for (const { query, path, times, bytes, difference } of asked) {
+    const [theirs, ...mine] = times.map(([first, ...rest]) => ({ first: first!, median: median(rest) }));
+    const phases =
+      alone === undefined ? null : await phasesOf(client, alone.server.port, `${path}&stats=all`);
+    rows.push({ query, bytes, theirs: theirs!, ours: mine, phases, difference });
+  }
+  return rows;
 }
 
 function pathOf({ text, instant }: Query, end_ms: number): string {
@@ -266,7 +275,7 @@ function median(values: readonly number[]): number {
 function report(rows: readonly Row[], peer: Server, ours: readonly Ours[]): number {
   console.log(
     `${COUNTERS} counters, ${GAUGES} gauges, ${HISTOGRAMS} histograms of ${BOUNDS} bounds, a sample every 15 s; range 6 h, step ${STEP_S} s; ` +
-      `${cpus().length} cores, one query at a time; the first run and the median of the next ${RUNS}, in ms`,
+      `${cpus().length} cores, one query at a time; the first run and the median of ${RUNS} more rounds over all queries, in ms`,
   );
   const heads = ours.flatMap(({ workers }) => [
     `${workers} first`,
