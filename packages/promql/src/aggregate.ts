@@ -264,11 +264,12 @@ export function aggregateSelect(
             : op === 'limitk'
               ? there.slice(0, most)
               : best(t, there, k, most, op === 'topk');
+      if (steps === 1 && !byValue) heaped(t, chosen);
       for (const row of chosen) keep[row * steps + k] = t.present[row * steps + k]!;
       if (steps === 1) order.push(...chosen);
     }
   }
-  return { table: { ...t, present: keep, owned: false }, order };
+  return { table: { ...t, present: keep }, order };
 }
 
 function checkParameter(op: SelectOp, param: Scalar): void {
@@ -286,6 +287,13 @@ function checkParameter(op: SelectOp, param: Scalar): void {
 function inRatio(offset: number, ratio: number): boolean {
   if (ratio === 0) return false;
   return ratio > 0 ? offset < ratio : offset >= 1 + ratio;
+}
+
+/** Puts rows of a single step into the order in which Go's container/heap holds them, as limitk and limit_ratio keep their rows there. */
+function heaped(t: Table, rows: number[]): void {
+  const value = (row: number): number => (t.present[row] === CELL.float ? t.values[row]! : 0);
+  const less = (a: number, b: number): boolean => value(a) !== value(a) || value(a) < value(b);
+  for (let i = 1; i < rows.length; i++) siftUp(rows, i, less);
 }
 
 /** The `most` best rows, best first. A heap of the size of the answer, moved as Go's container/heap does, so that ties fall as there. */

@@ -113,7 +113,8 @@ export class DurationParser {
       const inner = this.#sum(1);
       this.#nesting--;
       const close = s.expect(')');
-      if (inner.kind === 'duration') return { ...inner, paren: true, start: t.start, end: close.end };
+      // As in Prometheus, parentheses around an operation do not belong to its place.
+      if (inner.kind === 'duration') return { ...inner, paren: true };
       return {
         kind: 'duration',
         op: '+',

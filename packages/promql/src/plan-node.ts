@@ -17,6 +17,7 @@ export type PlanNode =
   | AggregateNode
   | BinaryNode
   | NegateNode
+  | PlusNode
   | FailNode;
 
 interface Node {
@@ -96,6 +97,8 @@ export interface CallNode extends Node {
   readonly kind: 'call';
   readonly func: string;
   readonly args: readonly PlanNode[];
+  /** Evaluated for a span of time, even where that has one step only. */
+  readonly inRange: boolean;
 }
 
 export interface AggregateNode extends Node {
@@ -121,6 +124,12 @@ export interface BinaryNode extends Node {
 
 export interface NegateNode extends Node {
   readonly kind: 'negate';
+  readonly input: PlanNode;
+}
+
+/** A sign that changes nothing but the place at which the expression is said to stand. */
+export interface PlusNode extends Node {
+  readonly kind: 'plus';
   readonly input: PlanNode;
 }
 
