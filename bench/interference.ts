@@ -194,19 +194,22 @@ async function turn(bench: Bench, into: Measured, longStep_ms: number | null): P
   await ask();
   const until = performance.now() + bench.seconds * 1000;
   const goesOn = (): boolean => performance.now() < until;
+  const note = (times: number[], status: number, ms: number): void => {
+    times.push(ms);
+    if (status !== 200) into.failed++;
+  };
   const long = async (): Promise<void> => {
-    while (longStep_ms !== null && goesOn()) {
+    if (longStep_ms === null) return;
+    while (goesOn()) {
       const { status, ms } = await instant(bench, longQuery(longStep_ms));
-      into.long_ms.push(ms);
-      if (status !== 200) into.failed++;
+      note(into.long_ms, status, ms);
     }
   };
   const small = async (query: string, offset_ms: number): Promise<void> => {
     await sleep(offset_ms);
     while (goesOn()) {
       const { status, ms } = await instant(bench, query);
-      into.query_ms.push(ms);
-      if (status !== 200) into.failed++;
+      note(into.query_ms, status, ms);
       await sleep(Math.max(0, 1000 - ms));
     }
   };
@@ -217,11 +220,9 @@ async function turn(bench: Bench, into: Measured, longStep_ms: number | null): P
     for (let next = performance.now(); goesOn(); next += every) {
       const wait = next - performance.now();
       if (wait > 1) await sleep(wait);
-      const one = get(bench.gateway, bench.agent).then(({ status, ms }) => {
-        into.gateway_ms.push(ms);
-        if (status !== 200) into.failed++;
-      });
-      waiting.push(one);
+      waiting.push(
+        get(bench.gateway, bench.agent).then(({ status, ms }) => note(into.gateway_ms, status, ms)),
+      );
     }
     await Promise.all(waiting);
   };

@@ -136,8 +136,8 @@ const RANGES: readonly (readonly [query: string, step: string])[] = [
   ['time()', '0.5'],
   ['-up', '10m'],
 ];
+/** But for the empty one, whose place 2.42 says otherwise than 3.16. */
 const REFUSED: readonly string[] = [
-  '',
   'up{',
   'sum(',
   'rate(up)',

@@ -7,11 +7,20 @@ import { join } from 'node:path';
 import { ROOT } from './tidy.ts';
 
 const COMPILER = join(ROOT, 'node_modules/assemblyscript/bin/asc.js');
-const OPTIONS: readonly string[] = ['-O3', '--noAssert', '--runtime', 'stub', '--importMemory'];
+const OPTIONS: readonly string[] = [
+  '-O3',
+  '--noAssert',
+  '--enable',
+  'simd',
+  '--runtime',
+  'stub',
+  '--importMemory',
+];
 
 export const KERNELS: readonly { readonly source: string; readonly module: string }[] = [
   { source: 'packages/tsdb/assembly/chunk.ts', module: 'packages/tsdb/src/chunk/chunk-wasm.ts' },
   { source: 'packages/promql/assembly/number.ts', module: 'packages/promql/src/number-wasm.ts' },
+  { source: 'packages/promql/assembly/window.ts', module: 'packages/promql/src/window-wasm.ts' },
 ];
 
 /** The text of a module that exports the compiled source as base64. Throws with the compiler's words. */

@@ -29,7 +29,7 @@ export function seriesEndpoints({ query }: ApiDeps): Endpoints {
       needsStore: true,
       handle: (r, name) => {
         const label = name.startsWith('U__') ? unescapeName(name) : name;
-        if (label === '') throw new BadRequest(`invalid label name: ${JSON.stringify(name)}`);
+        if (label === '') throw new BadRequest(`invalid label name: ${JSON.stringify(label)}`);
         return ask({ kind: 'values', label, ...choice(r.params) }, r);
       },
     },

@@ -2,7 +2,6 @@
 // row is added to its group at once where the fragment aggregates.
 import {
   labelsFromSorted,
-  newColumn,
   SymbolReader,
   type ChunkReader,
   type Column,
@@ -27,6 +26,7 @@ import {
   takeCells,
 } from './query-error.ts';
 import { EXTENDED_FUNCTIONS, extendSamples } from './extended-window.ts';
+import { sharedColumn } from './window-kernel.ts';
 import { dropStale, WINDOW_FUNCTIONS, type Samples, type WindowFunction, type Windows } from './window.ts';
 
 export interface RunOptions {
@@ -68,7 +68,7 @@ export async function runFragment(
   const keepsMarks = f.extended === undefined && OF_NEWEST.has(f.func);
   const annotations: Remark[] = [];
   const names = f.func === 'rate' || f.func === 'increase' ? new CounterNames(f.place, annotations) : null;
-  const column = newColumn();
+  const column = sharedColumn();
   let samplesRead = 0;
   let work = 0;
   for (let i = from; i < to; i++) {

@@ -1,6 +1,7 @@
 // Functions of a window, each a loop that slides over one series' columns and fills one row of cells. Nothing is allocated per step.
 import { isStale } from '@munjigi/model';
 import { executionError } from './query-error.ts';
+import { extrapolatedInKernel, lastInKernel, mayHaveMarks, summedInKernel } from './window-kernel.ts';
 
 /** One series' samples in time order. `bits` is a Uint32Array over v's buffer. */
 export interface Samples {
@@ -657,23 +658,23 @@ function zeroForNaN(x: number): number {
 
 /** All functions of a window by PromQL's name. */
 export const WINDOW_FUNCTIONS: ReadonlyMap<string, WindowFunction> = new Map<string, WindowFunction>([
-  ['last', lastSample],
+  ['last', lastInKernel(lastSample)],
   ['timestamp', ofNewest(seconds)],
   // Which of several info series is the newest.
   ['info', ofNewest(seconds)],
   // Here samples have no start timestamps.
   ['start_timestamp', ofNewest(() => 0)],
-  ['rate', extrapolated(true, true)],
-  ['increase', extrapolated(true, false)],
-  ['delta', extrapolated(false, false)],
+  ['rate', extrapolatedInKernel(true, true, extrapolated(true, true))],
+  ['increase', extrapolatedInKernel(true, false, extrapolated(true, false))],
+  ['delta', extrapolatedInKernel(false, false, extrapolated(false, false))],
   ['irate', slide(2, instant(true, true))],
   ['idelta', slide(2, instant(false, false))],
   ['deriv', slide(2, deriv)],
   ['predict_linear', slide(2, predictLinear)],
   ['resets', slide(1, resets)],
   ['changes', slide(1, changes)],
-  ['sum_over_time', slide(1, sumOverTime)],
-  ['avg_over_time', slide(1, avgOverTime)],
+  ['sum_over_time', summedInKernel(false, slide(1, sumOverTime))],
+  ['avg_over_time', summedInKernel(true, slide(1, avgOverTime))],
   ['max_over_time', extreme(true)],
   ['min_over_time', extreme(false)],
   ['count_over_time', slide(1, (_t, _v, lo, hi) => hi - lo)],
@@ -694,6 +695,7 @@ export const WINDOW_FUNCTIONS: ReadonlyMap<string, WindowFunction> = new Map<str
 
 /** Drops staleness marks: functions of a range see only samples. */
 export function dropStale(s: Samples): void {
+  if (!mayHaveMarks(s)) return;
   const { v, t, bits } = s;
   let i = 0;
   while (i < s.n && !(Number.isNaN(v[i]!) && isStale(bits, i))) i++;

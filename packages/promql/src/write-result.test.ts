@@ -50,8 +50,22 @@ test.each([
   [1_700_000_000_120, '1700000000.120'],
   [-1500, '-1.500'],
 ])('time %d', (t_ms, digits) => {
+  const vector = {
+    type: 'vector',
+    t_ms,
+    labels: [EMPTY_LABELS],
+    values: Float64Array.of(1),
+    histograms: null,
+  } as const;
+  expect(text({ ...vector, ...NOTHING })).toBe(
+    `{"resultType":"vector","result":[{"metric":{},"value":[${digits},"1"]}]}`,
+  );
+  // Alone, a time is a plain number.
   expect(text({ type: 'scalar', t_ms, value: 1, ...NOTHING })).toBe(
-    `{"resultType":"scalar","result":[${digits},"1"]}`,
+    `{"resultType":"scalar","result":[${Number(digits)},"1"]}`,
+  );
+  expect(text({ type: 'string', t_ms, value: 'x', ...NOTHING })).toBe(
+    `{"resultType":"string","result":[${Number(digits)},"x"]}`,
   );
 });
 

@@ -19,12 +19,11 @@ export function writeResult(r: Result, options: WriteOptions = {}): Uint8Array {
   w.ascii(`{"resultType":"${r.type}","result":`);
   switch (r.type) {
     case 'scalar':
-      w.point(r.t_ms, r.value);
+      // Its time is a plain number, as a string's is: without zeros at the end.
+      w.ascii(`[${r.t_ms / 1000},"${formatNumber(r.value, 'json')}"]`);
       break;
     case 'string':
-      w.ascii('[');
-      w.time(r.t_ms);
-      w.ascii(',');
+      w.ascii(`[${r.t_ms / 1000},`);
       w.text(r.value);
       w.ascii(']');
       break;

@@ -1,5 +1,15 @@
 import { nodeEnv } from '@munjigi/env/node';
+import { labelsFromObject } from '@munjigi/model';
+import {
+  EMPTY_HISTOGRAM,
+  newBudget,
+  type Fragment,
+  type FragmentPartial,
+  type Histogram,
+  type QueryIO,
+} from '@munjigi/promql';
 import { expect, test } from 'vitest';
+import { federate } from './federate.ts';
 import { queryLocal, type LocalOptions } from './local.ts';
 import type { QueryRequest } from './request.ts';
 import { plainStorage } from './testing/plain-storage.ts';
@@ -159,7 +169,6 @@ test.for<readonly [name: string, request: QueryRequest, data: unknown, rest?: ob
       },
     ],
   ],
-  ['exemplars of no selector', { kind: 'exemplars', query: '1', mint: 0, maxt: 1 }, []],
   ['formatted', { kind: 'format', query: 'sum(c_total)by(job)' }, 'sum by (job) (c_total)'],
   ['parsed', { kind: 'parse', query: '1' }, { type: 'numberLiteral', val: '1' }],
 ])('%s', async ([, request, data, rest]) => {
@@ -258,6 +267,50 @@ test('federation: the newest samples as text, each series once', async () => {
   expect(store.open).toBe(0);
 });
 
+test('federation: custom buckets are classic ones, exponential histograms have no text', async () => {
+  const histogram = (bounds: readonly number[] | null): Histogram => ({
+    ...EMPTY_HISTOGRAM,
+    schema: bounds === null ? 0 : -53,
+    count: 6,
+    sum: 7.5,
+    positiveIndex: Int32Array.of(0, 2),
+    positive: Float64Array.of(2, 4),
+    bounds: bounds === null ? null : Float64Array.from(bounds),
+  });
+  const partial = (f: Fragment): FragmentPartial => ({
+    fragment: f.id,
+    steps: 1,
+    rows: 3,
+    labels: ['custom', 'exponential', 'plain'].map((name) =>
+      labelsFromObject({ __name__: name, instance: 'i' }),
+    ),
+    values: f.func === 'timestamp' ? Float64Array.of(1.5, 2, 2) : Float64Array.of(0, 0, 1),
+    present: Uint8Array.of(2, 2, 1),
+    histograms: f.func === 'timestamp' ? null : [histogram([0.5, 1]), histogram(null), null],
+    compensation: null,
+    counts: null,
+    samples: null,
+    gaveUp: false,
+    annotations: [],
+    samplesRead: 3,
+  });
+  const io: QueryIO = { budget: newBudget(), run: (f) => Promise.resolve(partial(f)) };
+  let text = '';
+  for await (const piece of await federate(['{a="b"}'], 2000, 300_000, io))
+    text += new TextDecoder().decode(piece);
+  expect(text.split('\n')).toEqual([
+    '# TYPE custom histogram',
+    'custom_bucket{instance="i",le="0.5"} 2 1500',
+    'custom_bucket{instance="i",le="1"} 2 1500',
+    'custom_bucket{instance="i",le="+Inf"} 6 1500',
+    'custom_sum{instance="i"} 7.5 1500',
+    'custom_count{instance="i"} 6 1500',
+    '# TYPE plain untyped',
+    'plain{instance="i"} 1 2000',
+    '',
+  ]);
+});
+
 test('stats say what it took', async () => {
   const [, reply] = await ask({ ...AT_100, query: 'sum(rate(c_total[30s]))', stats: 'true' });
   expect(reply).toMatchObject({
@@ -269,6 +322,56 @@ test('stats say what it took', async () => {
         threads: { copiedBytes: 0, shares: 1, sharesElsewhere: 0 },
       },
     },
+  });
+});
+
+test('exemplars of no selector: nothing at all', async () => {
+  const request = { kind: 'exemplars', query: '1', mint: 0, maxt: 1 } as const;
+  const { status, body } = await queryLocal(clock, STORE, STORE.reader, request);
+  expect([status, body.length]).toEqual([204, 0]);
+});
+
+/** Samples at 0, 10, ... 100 s; steps at 50, 60 and 70 s. */
+test.for<readonly [query: string, total: readonly number[], read: readonly number[]]>([
+  ['c_total', [2, 2, 2], [2, 2, 2]],
+  ['g offset 1m', [0, 1, 1], [0, 1, 1]],
+  ['rate(g[30s])', [3, 3, 3], [3, 1, 1]],
+  ['rate(g[5s])', [1, 1, 1], [1, 1, 1]],
+  ['g + rate(g[20s])', [3, 3, 3], [3, 2, 2]],
+  ['g @ 30', [1, 1, 1], [1, 0, 0]],
+  ['g @ 30 + g', [2, 2, 2], [2, 1, 1]],
+  ['g + g', [2, 2, 2], [2, 2, 2]],
+  // Of the steps every 5 s in 10 s, two are seen by each window; the first window reads both, the others two new ones.
+  ['sum_over_time(g[10s:5s])', [2, 2, 2], [2, 2, 2]],
+  ['sum_over_time(g[20s:5s])', [4, 4, 4], [4, 2, 2]],
+  ['sum_over_time(g[20s:5s] @ 60)', [4, 4, 4], [4, 0, 0]],
+  ['1', [0, 0, 0], [0, 0, 0]],
+])('samples at each step: %s', async ([query, total, read]) => {
+  const request = { ...RANGE, start_ms: 50_000, end_ms: 70_000, query, stats: 'all' };
+  const [, reply] = await ask(request);
+  const points = (values: readonly number[]): unknown => values.map((n, k) => [50 + k * 10, n]);
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  expect(reply).toMatchObject({
+    data: {
+      stats: {
+        samples: {
+          totalQueryableSamplesPerStep: points(total),
+          totalQueryableSamples: sum(total),
+          samplesReadPerStep: points(read),
+          samplesRead: sum(read),
+        },
+      },
+    },
+  });
+});
+
+test('stats of a name that is none are given with a warning', async () => {
+  const [, reply] = await ask({ ...AT_100, query: '1', stats: 'yes' });
+  expect(reply).toMatchObject({
+    data: { stats: {} },
+    warnings: [
+      'value "yes" for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"',
+    ],
   });
 });
 

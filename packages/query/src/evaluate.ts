@@ -10,7 +10,6 @@ import {
   QueryError,
   type Budget,
   type Expr,
-  type Grid,
   type MatrixResult,
   type Plan,
   type QueryIO,
@@ -36,7 +35,8 @@ import {
   type QueryReply,
   type QueryRequest,
 } from './request.ts';
-import { queryStats, stepSamples } from './stats.ts';
+import { queryStats } from './stats.ts';
+import { stepSamples } from './step-samples.ts';
 import { streamed } from './streamed.ts';
 import type { Turns } from './turns.ts';
 import { answerPieces, takeAnswerRoom, type AnswerParts } from './write-answer.ts';
@@ -129,7 +129,7 @@ function costOf(
   { tally, evaluate_ms }: Ran<unknown>,
   budget: Budget,
   prepare_ms: number,
-  grid: Grid | null,
+  plan: Plan | null,
 ): QueryCost {
   const { samplesRead, seriesTouched, select_ms, decode_ms, copiedBytes, shares, sharesElsewhere } = tally;
   return {
@@ -143,7 +143,7 @@ function costOf(
     shares,
     sharesElsewhere,
     peakSamples: Atomics.load(budget.state, BUDGET.peak),
-    steps: grid === null ? null : { grid, counts: stepSamples(grid, tally.counts) },
+    steps: plan === null ? null : { grid: plan.grid, counts: stepSamples(plan, tally.counts) },
   };
 }
 
@@ -189,7 +189,7 @@ async function evaluate(
     takeAnswerRoom(budget, result, evaluator.peers().length);
     return result;
   });
-  const cost = costOf(ran, budget, prepare_ms, steps ? planned.grid : null);
+  const cost = costOf(ran, budget, prepare_ms, steps ? planned : null);
   const evaluated = clock.monotonic();
   const stats = (): string => {
     const took = { ...cost, queued_ms, encode_ms: clock.monotonic() - evaluated };

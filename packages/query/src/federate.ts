@@ -29,7 +29,7 @@ export async function federate(
   io: QueryIO,
 ): Promise<AsyncGenerator<Uint8Array<ArrayBuffer>>> {
   const found = new Map<string, Newest>();
-  for (const matchers of readSelectors(match)) {
+  for (const matchers of readSelectors(match, false)) {
     const at = { id: 0, matchers, range_ms: lookback_ms, args: [], aggregate: null, place: '' };
     const base: Omit<Fragment, 'func'> = { ...at, grid: { start_ms: time_ms, step_ms: 1, steps: 1 } };
     const [values, times] = await Promise.all([

@@ -65,17 +65,23 @@ export async function answerLabels(
 ): Promise<QueryReply> {
   let copiedBytes = 0;
   const querier = tools.querier((bytes) => (copiedBytes += bytes));
-  let data: Data;
+  let data: Data | null;
   try {
     data = await dataFor(request, querier, tools);
   } finally {
     querier.close();
   }
+  const cost = { ...NO_COST, copiedBytes };
+  if (data === null) {
+    done();
+    return { status: 204, body: new Uint8Array(0), error: null, cost };
+  }
   const pieces = envelope(data.parts, () => data.warnings);
-  return streamed(pieces, { status: 200, error: null, cost: { ...NO_COST, copiedBytes } }, done);
+  return streamed(pieces, { status: 200, error: null, cost }, done);
 }
 
-function dataFor(request: LabelRequest, querier: Querier, tools: LabelTools): Promise<Data> {
+/** Null: there is nothing that could be asked for. */
+function dataFor(request: LabelRequest, querier: Querier, tools: LabelTools): Promise<Data | null> {
   switch (request.kind) {
     case 'series':
       return series(request, querier, tools);
@@ -111,8 +117,11 @@ async function* onePart(json: string): AsyncGenerator<string> {
 /** How the parser refuses a selector that everything matches; the API has its own words for it. */
 const EMPTY_SELECTOR = 'vector selector must contain at least one non-empty matcher';
 
-/** `match[]` texts as matchers; an empty one would select everything and is refused. */
-export function readSelectors(match: readonly string[]): Matcher[][] {
+/**
+ * `match[]` texts as matchers; an empty one would select everything and is refused. `named`: the error names the parameter, which Prometheus
+ * does only where it lists or deletes series.
+ */
+export function readSelectors(match: readonly string[], named: boolean = true): Matcher[][] {
   return match.map((text) => {
     const read = parseSelector(text);
     if ('matchers' in read) return [...read.matchers];
@@ -120,7 +129,7 @@ export function readSelectors(match: readonly string[]): Matcher[][] {
     const reason = error!.message.startsWith(EMPTY_SELECTOR)
       ? 'match[] must contain at least one non-empty matcher'
       : printParseError(error!);
-    throw new RequestError('bad_data', `invalid parameter "match[]": ${reason}`);
+    throw new RequestError('bad_data', named ? `invalid parameter "match[]": ${reason}` : reason);
   });
 }
 
@@ -180,7 +189,7 @@ async function names(
   { budget, pause }: LabelTools,
 ): Promise<Data> {
   const { mint, maxt, limit } = request;
-  const matchers = readSelectors(request.match);
+  const matchers = readSelectors(request.match, false);
   const most = mostTexts(budget);
   const asked = limit > 0 ? Math.min(limit, most) + 1 : most === Infinity ? 0 : most + 1;
   const q = { mint, maxt, matchers, limit: asked };
@@ -226,12 +235,12 @@ async function metadata(
 async function exemplars(
   request: Extract<QueryRequest, { kind: 'exemplars' }>,
   querier: Querier,
-): Promise<Data> {
+): Promise<Data | null> {
   const selectors: Matcher[][] = [];
-  walk(parseQuery(request.query), (e) => {
+  walk(parseQuery(request.query, ''), (e) => {
     if (e.kind === 'vector') selectors.push([...e.matchers]);
   });
-  if (selectors.length === 0) return { warnings: [], parts: onePart('[]') };
+  if (selectors.length === 0) return null;
   const found = await querier.exemplars(request.mint, request.maxt, selectors);
   const data = found.map(({ labels, exemplars }) => ({
     seriesLabels: labelsToObject(labels),
@@ -244,9 +253,9 @@ async function exemplars(
   return { warnings: [], parts: onePart(JSON.stringify(data)) };
 }
 
-/** Throws RequestError with the first error, as Prometheus words it. */
-export function parseQuery(text: string): Expr {
+/** Throws RequestError with the first error, as Prometheus words it: behind `prefix`. */
+export function parseQuery(text: string, prefix: string = 'invalid parameter "query": '): Expr {
   const parsed = parse(text);
   if ('expr' in parsed) return parsed.expr;
-  throw new RequestError('bad_data', `invalid parameter "query": ${printParseError(parsed.errors[0]!)}`);
+  throw new RequestError('bad_data', `${prefix}${printParseError(parsed.errors[0]!)}`);
 }

@@ -1,8 +1,6 @@
 // The `stats` of an answer: Prometheus' fields, where the time went, and what crossing threads took.
 import type { Grid } from '@munjigi/promql';
-import type { FragmentTally } from './fragment-io.ts';
 import type { QueryCost } from './request.ts';
-import { addStepCounts, type StepCounts } from './sample-counts.ts';
 
 /** Times besides those of the cost: waiting for a turn, and writing the result. */
 export interface Took extends QueryCost {
@@ -15,29 +13,6 @@ export interface QueryStats {
   readonly samples: object;
   readonly phases: object;
   readonly threads: object;
-}
-
-/** What all fragments of a query counted, by the query's own steps. */
-export function stepSamples(grid: Grid, counted: FragmentTally['counts']): StepCounts {
-  const sum = { total: new Float64Array(grid.steps), read: new Float64Array(grid.steps) };
-  for (const { fragment, counts } of counted) {
-    const { steps } = fragment.grid;
-    if (steps === grid.steps) addStepCounts(sum, counts);
-    // One time for all steps: each consumes it, the first one reads it.
-    else if (steps === 1) {
-      for (let k = 0; k < grid.steps; k++) sum.total[k]! += counts.total[0]!;
-      sum.read[0]! += counts.read[0]!;
-    } else {
-      // Steps of a subquery fall to the first step of the query that can see them.
-      for (let i = 0; i < steps; i++) {
-        const t = fragment.grid.start_ms + i * fragment.grid.step_ms;
-        const k = Math.min(grid.steps - 1, Math.max(0, Math.ceil((t - grid.start_ms) / grid.step_ms)));
-        sum.total[k]! += counts.total[i]!;
-        sum.read[k]! += counts.read[i]!;
-      }
-    }
-  }
-  return sum;
 }
 
 /** As plain data, times in seconds. `perStep`: samples at each step too, where they were counted. */

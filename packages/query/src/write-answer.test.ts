@@ -78,6 +78,13 @@ test('a limit cuts rows and says so', async () => {
   expect(answer.warnings).toEqual(['S', 'W', 'results truncated due to limit']);
 });
 
+test('ten annotations of a kind are shown, and how many more there are', async () => {
+  const annotations = Array.from({ length: 12 }, (_, i) => ({ severity: 'info' as const, message: `I${i}` }));
+  const { answer } = await written({ ...matrix(), annotations }, 1);
+  expect(answer.warnings).toEqual(['S', 'results truncated due to limit']);
+  expect(answer.infos?.slice(8)).toEqual(['I8', 'I9', '2 more info annotations omitted']);
+});
+
 test('series of samples are cut at their own bounds', async () => {
   const counts = [120_000, 80_000, 0, 160_000, 1];
   const first = Uint32Array.from([

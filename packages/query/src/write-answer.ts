@@ -94,9 +94,9 @@ async function* smallPieces(
   // Without its last brace: `more` goes inside.
   else yield writeResult(result).subarray(0, -1);
   let tail = `${more()}}`;
-  if (allWarnings.length > 0) tail += `,"warnings":${JSON.stringify(allWarnings)}`;
+  if (allWarnings.length > 0) tail += `,"warnings":${JSON.stringify(shown(allWarnings, 'warning'))}`;
   const infos = texts(result, 'info');
-  if (infos.length > 0) tail += `,"infos":${JSON.stringify(infos)}`;
+  if (infos.length > 0) tail += `,"infos":${JSON.stringify(shown(infos, 'info'))}`;
   yield encoder.encode(`${tail}}`);
 }
 
@@ -288,6 +288,15 @@ export function copyRows(m: MatrixResult): {
     times: own(m.times.subarray(a, b)),
   };
   return { rows, transfer, copiedBytes };
+}
+
+/** Of each kind, as in Prometheus. */
+const MAX_ANNOTATIONS = 10;
+
+function shown(all: readonly string[], kind: Annotation['severity']): readonly string[] {
+  if (all.length <= MAX_ANNOTATIONS) return all;
+  const omitted = `${all.length - MAX_ANNOTATIONS} more ${kind} annotations omitted`;
+  return [...all.slice(0, MAX_ANNOTATIONS), omitted];
 }
 
 function texts(result: Result, severity: Annotation['severity']): string[] {

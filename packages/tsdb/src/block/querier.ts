@@ -3,6 +3,7 @@ import type { Clock, Files, Random } from '@munjigi/env';
 import { compareText, type BlockRef, type LabelQuery, type Querier, type Selection } from '@munjigi/model';
 import { newSlicer, type Slicer } from '../head/slicer.ts';
 import { blockLabelNames, blockLabelValues } from './label-query.ts';
+import { FoundCache } from './found-cache.ts';
 import { eachBlock, newOpenBlocks } from './open-blocks.ts';
 import type { Block } from './reader.ts';
 import { selectWithBlocks, type Blocks } from './select.ts';
@@ -10,7 +11,7 @@ import { runSliced, type Steps } from './steps.ts';
 import { newSymbolSpace, type SymbolSpace } from './symbol-space.ts';
 
 export interface BlocksOptions {
-  /** Memory for pages and tables of the blocks' indexes, and as much again for symbols. */
+  /** Memory for pages and tables of the blocks' indexes, as much again for symbols, and half of it for what matchers found. */
   readonly cacheBytes: number;
   /** After so long other work of the thread gets a turn; ms, 5 when absent. */
   readonly slice_ms?: number;
@@ -37,6 +38,7 @@ export function withBlocks<A extends readonly unknown[]>(
     clock: env.clock,
     slice_ms: o.slice_ms ?? 5,
     open: newOpenBlocks(env, o.cacheBytes),
+    found: new FoundCache(o.cacheBytes / 2),
     space(): SymbolSpace {
       if (space.bytes() > o.cacheBytes) space = newSymbolSpace(++table);
       return space;

@@ -12,10 +12,11 @@ import {
 } from '@munjigi/model';
 import { newSlicer, type Slicer } from '../head/slicer.ts';
 import { assemble } from './assemble.ts';
+import { FoundCursor, MAX_FOUND_SERIES, readFound, type FoundCache } from './found-cache.ts';
 import { Gather } from './gather.ts';
 import { compileBlockTests, matchSeries, type BlockTest } from './match.ts';
 import { eachBlock, type OpenBlock, type OpenBlocks } from './open-blocks.ts';
-import type { SeriesCursor } from './reader.ts';
+import type { Block, SeriesCursor } from './reader.ts';
 import { SEGMENT_STEP } from './segment-writer.ts';
 import { runSliced } from './steps.ts';
 import type { SymbolSpace } from './symbol-space.ts';
@@ -31,6 +32,7 @@ export interface Blocks {
   readonly unreadable: (ref: BlockRef, reason: string) => void;
   /** Symbols of merged selections. */
   space(): SymbolSpace;
+  readonly found: FoundCache;
 }
 
 /** What `inner` found, merged with what the blocks hold in [mint, maxt]. */
@@ -55,6 +57,8 @@ export async function selectWithBlocks(
     limit: hints?.limit ?? 0,
     withChunks: hints?.labelsOnly !== true,
     maxBytes: hints?.maxBytes ?? 0,
+    found: blocks.found,
+    matchers: JSON.stringify(matchers),
   };
   /** How many added lists of their own: those of one are in label order as they came. */
   let sources = 0;
@@ -110,6 +114,9 @@ interface Merge {
   readonly withChunks: boolean;
   /** 0: all. */
   readonly maxBytes: number;
+  readonly found: FoundCache;
+  /** As text. */
+  readonly matchers: string;
 }
 
 async function gatherBlock(
@@ -122,10 +129,21 @@ async function gatherBlock(
   const { block, tombstones } = open;
   const { gather } = m;
   if (full(m)) return;
-  const refs = await runSliced(matchSeries(block.index, tests), slicer);
-  const cursor = block.cursor(refs, m.mint, m.maxt);
   const numbers = m.space.of(block);
   const text = (symbol: number): string => block.symbolText(symbol);
+  const inSpace = (symbol: number): number => numbers.number(symbol, text);
+  const key = `${block.dir} ${m.matchers}`;
+  let found = m.found.get(key, m.space);
+  let cursor: SeriesCursor;
+  if (found === undefined) {
+    const refs = await runSliced(matchSeries(block.index, tests), slicer);
+    if (refs.length <= MAX_FOUND_SERIES && coversMost(m, block)) {
+      found = readFound(block.cursor(refs, -Infinity, Infinity), m.space, inSpace);
+      m.found.put(key, found);
+    }
+    cursor =
+      found === undefined ? block.cursor(refs, m.mint, m.maxt) : new FoundCursor(found, m.mint, m.maxt);
+  } else cursor = new FoundCursor(found, m.mint, m.maxt);
   const arenas = new Map<number, number>();
   for (let n = 0; (m.limit === 0 || n < m.limit) && !full(m) && cursor.next();) {
     if (slicer.due(2)) await slicer.rest();
@@ -134,7 +152,9 @@ async function gatherBlock(
     n++;
     const words = cursor.labelCount;
     const at = gather.room(words);
-    for (let i = 0; i < words; i++) gather.labelSymbols[at + i] = numbers.number(cursor.labels[i]!, text);
+    if (found === undefined)
+      for (let i = 0; i < words; i++) gather.labelSymbols[at + i] = inSpace(cursor.labels[i]!);
+    else for (let i = 0; i < words; i++) gather.labelSymbols[at + i] = cursor.labels[i]!;
     const series = gather.series(words);
     if (!m.withChunks) continue;
     for (let k = 0; k < cursor.chunkCount; k++) {
@@ -155,6 +175,12 @@ async function gatherBlock(
       if (tombstones.mint[k]! <= m.maxt && tombstones.maxt[k]! >= m.mint)
         gather.delete(series, source, tombstones.mint[k]!, tombstones.maxt[k]!);
   }
+}
+
+/** Whether a selection asks for so much of a block that all of it may be read, and remembered. */
+function coversMost({ mint, maxt, withChunks }: Merge, { meta }: Block): boolean {
+  const seen = Math.min(maxt, meta.maxTime) - Math.max(mint, meta.minTime);
+  return withChunks && 4 * seen >= meta.maxTime - meta.minTime;
 }
 
 function full({ gather, maxBytes }: Merge): boolean {
