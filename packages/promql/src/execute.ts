@@ -625,9 +625,7 @@ class Execution {
     const texts = n.args.slice(1).map((a) => (a.kind === 'string' ? a.value : ''));
     const input = await this.#table(n.args[0]!);
     try {
-      return joinEqualRows(
-        n.func === 'label_replace' ? labelReplace(input, texts) : labelJoin(input, texts),
-      );
+      return joinEqualRows(n.func === 'label_replace' ? labelReplace(input, texts) : labelJoin(input, texts));
     } catch (error) {
       if (error instanceof RegExpError)
         throw executionError(`invalid regular expression in label_replace(): ${texts[3]}`);

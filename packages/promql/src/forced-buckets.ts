@@ -99,8 +99,10 @@ function countInto(perStep: Uint32Array): bigint {
   return all - 1n;
 }
 
-/** Go's %.2g: two digits, with an exponent from 100 on and below 0.0001. */
-function twoDigits(x: number): string {
+/** Go's %.2g: two digits, with an exponent from 100 on and below 0.0001. What lies in the middle becomes even. */
+function twoDigits(value: number): string {
+  const tie = /^(\d\.[02468])50*(e.*)$/.exec(value.toExponential(20));
+  const x = tie === null ? value : Number(tie[1]! + tie[2]!);
   if (x < 100 && x >= 1e-4) return formatNumber(Number(x.toPrecision(2)));
   const [digits, exponent] = x.toExponential(1).split('e') as [string, string];
   const power = exponent.slice(1).padStart(2, '0');

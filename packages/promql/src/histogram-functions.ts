@@ -288,8 +288,7 @@ export function histogramQuantiles(
   const shown = [...native.map((row) => t.labels[row]!), ...classic.map((h) => h.labels)];
   const { texts, of } =
     label === null ? { texts: [], of: [(): number => 0] } : quantileTexts(quantiles, steps);
-  const labels =
-    label === null ? shown : texts.flatMap((text) => shown.map((l) => setLabel(l, label, text)));
+  const labels = label === null ? shown : texts.flatMap((text) => shown.map((l) => setLabel(l, label, text)));
   const out = newTable(c.budget, labels, steps);
   const put = (series: number, qi: number, k: number, value: number): void => {
     const row = of[qi]!(k) * shown.length + series;
@@ -331,7 +330,10 @@ function quantileTexts(
   steps: number,
 ): { readonly texts: readonly string[]; readonly of: readonly ((k: number) => number)[] } {
   if (steps === 1)
-    return { texts: quantiles.map((q) => quantileLabel(scalarAt(q, 0))), of: quantiles.map((_, i) => () => i) };
+    return {
+      texts: quantiles.map((q) => quantileLabel(scalarAt(q, 0))),
+      of: quantiles.map((_, i) => () => i),
+    };
   const texts: string[] = [];
   const known = new Map<number, number>();
   const ordinalOf = (q: number): number => {

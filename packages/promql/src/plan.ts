@@ -232,10 +232,9 @@ class Planner {
         return this.node(e.expr, grid);
       case 'unary': {
         const input = this.node(e.expr, grid);
-        if (input.kind === 'number') return { ...input, value: e.op === '-' ? -input.value : input.value, place };
-        return e.op === '+'
-          ? { kind: 'plus', input, grid, place }
-          : { kind: 'negate', input, grid, place };
+        if (input.kind === 'number')
+          return { ...input, value: e.op === '-' ? -input.value : input.value, place };
+        return e.op === '+' ? { kind: 'plus', input, grid, place } : { kind: 'negate', input, grid, place };
       }
       case 'binary': {
         const left = this.node(e.left, grid);
@@ -400,7 +399,9 @@ class Planner {
       );
     // What samples a subquery gives decides which resets are seen: they are told from buckets.
     this.#bucketsWanted++;
-    const input = this.#within(steps > 0 && last !== start_ms, () => this.node(e.expr, { start_ms, step_ms, steps }));
+    const input = this.#within(steps > 0 && last !== start_ms, () =>
+      this.node(e.expr, { start_ms, step_ms, steps }),
+    );
     this.#bucketsWanted--;
     return { input, range_ms, offset, at: e.at };
   }
