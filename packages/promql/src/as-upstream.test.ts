@@ -142,6 +142,7 @@ test.each<[query: string, options: PlanOptions, lines: string[]]>([
   ['sort(x)', SHORT, ['x 7@2', 'x{a="z"} 3@2', sorted('1:1')]],
   ['max_over_time(sort(x{a="z"})[1m:1m])', AT, ['{a="z"} 3']],
   ['sort(x{a="z"} @ 60)', OVER, ['x{a="z"} 2@0 2@1 2@2']],
+  ['sort(x{a="z"} @ 60 - end())', OVER, ['{a="z"} -118@0 -118@1 -118@2']],
   // An offset beside a fixed time only says which samples are fetched.
   ['timestamp(x{a="z"} @ 120 offset 30s)', AT, []],
   ['timestamp(x{a="z"} @ 150 offset 10s)', AT, ['{a="z"} 120']],

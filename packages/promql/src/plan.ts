@@ -85,9 +85,7 @@ export function plan(expr: Expr, options: PlanOptions): Plan {
 
 /** Functions whose value depends on the evaluation time even where their arguments do not. */
 const UNSAFE: ReadonlySet<string> = new Set(
-  'days_in_month day_of_month day_of_week day_of_year end hour minute month year predict_linear range start step time'.split(
-    ' ',
-  ),
+  'days_in_month day_of_month day_of_week day_of_year hour minute month year predict_linear time'.split(' '),
 );
 
 const ANCHORED_FUNCTIONS: readonly string[] = ['changes', 'delta', 'increase', 'rate', 'resets'];
