@@ -162,6 +162,13 @@ test.each<[query: string, options: PlanOptions, lines: string[]]>([
     AT,
     ['invalid trend factor. Expected: 0 < tf < 1, got: 0.000000'],
   ],
+  // Where no step falls into a subquery there is nothing that could be wrong.
+  ['count_over_time(changes(x[1m] smoothed)[1m:7m])', AT, []],
+  [
+    'count_over_time(changes(x[1m] smoothed)[1m:1m])',
+    AT,
+    ['smoothed modifier can only be used with: delta, increase, rate - not with changes'],
+  ],
   ['absent(nosuch{b!~"i.",b="1"})', AT, ['{} 1']],
   [
     'x * on () x',
@@ -176,6 +183,12 @@ test.each<[query: string, options: PlanOptions, lines: string[]]>([
     [
       'found duplicate series for the match group {} on the right hand-side of the operation: [{__name__="3"}, {__name__="7"}];many-to-many matching not allowed: matching labels must be unique on one side',
     ],
+  ],
+  // With NaN among them nothing else is said of quantiles.
+  [
+    'quantile(scalar(early) * 2, x)',
+    OVER,
+    ['{} Infinity@0 NaN@1 NaN@2', 'PromQL warning: quantile value should be between 0 and 1, got NaN (1:10)'],
   ],
   // The last place of a text counts, and a sign is a place.
   [

@@ -258,6 +258,8 @@ class Execution {
         return this.#node(n.input);
       case 'info':
         return this.#info(n);
+      case 'nothing':
+        return newTable(this.#io.budget, [], 0);
       case 'fail':
         throw executionError(n.message);
       case 'subquery':
@@ -382,8 +384,8 @@ class Execution {
 
   /** Of an aggregation's quantiles only the extremes are told. */
   #checkQuantileRange(q: Scalar, place: string): void {
-    const { most, least, someNaN } = extremes(q.values);
-    if (someNaN) this.#remarks.push(invalidQuantile(NaN, place));
+    const { most, least } = extremes(q.values);
+    if (Number.isNaN(most)) this.#remarks.push(invalidQuantile(NaN, place));
     if (most > 1) this.#remarks.push(invalidQuantile(most, place));
     if (least < 0) this.#remarks.push(invalidQuantile(least, place));
   }
@@ -767,19 +769,9 @@ class Execution {
   }
 }
 
-/** Largest and smallest of a scalar's values; NaN is told apart. */
-function extremes(values: Float64Array): { most: number; least: number; someNaN: boolean } {
-  let most = -Infinity;
-  let least = Infinity;
-  let someNaN = false;
-  for (const x of values) {
-    if (Number.isNaN(x)) someNaN = true;
-    else {
-      most = Math.max(most, x);
-      least = Math.min(least, x);
-    }
-  }
-  return { most, least, someNaN };
+/** Largest and smallest of a scalar's values; both NaN where one value is. */
+function extremes(values: Float64Array): { most: number; least: number } {
+  return { most: values.reduce((a, b) => Math.max(a, b)), least: values.reduce((a, b) => Math.min(a, b)) };
 }
 
 /** Histograms of a row at the steps where it has anything. */

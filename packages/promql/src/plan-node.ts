@@ -18,7 +18,8 @@ export type PlanNode =
   | BinaryNode
   | NegateNode
   | PlusNode
-  | FailNode;
+  | FailNode
+  | NothingNode;
 
 interface Node {
   /** Times at which the node has values. */
@@ -131,6 +132,11 @@ export interface NegateNode extends Node {
 export interface PlusNode extends Node {
   readonly kind: 'plus';
   readonly input: PlanNode;
+}
+
+/** A subquery into which no step falls. */
+export interface NothingNode extends Node {
+  readonly kind: 'nothing';
 }
 
 /** What cannot be evaluated, once its turn comes: an error of what is evaluated before it comes first. */

@@ -397,10 +397,13 @@ class Planner {
       );
     // What samples a subquery gives decides which resets are seen: they are told from buckets.
     this.#bucketsWanted++;
-    const input = this.#within(steps > 0 && last !== start_ms, () =>
+    const planned = this.#within(steps > 0 && last !== start_ms, () =>
       this.node(e.expr, { start_ms, step_ms, steps }),
     );
     this.#bucketsWanted--;
+    // What has no step is not evaluated at all: it has no errors either.
+    const input: PlanNode =
+      steps === 0 ? { kind: 'nothing', grid: planned.grid, place: planned.place } : planned;
     return { input, range_ms, offset, at: e.at };
   }
 

@@ -5,7 +5,7 @@ import { histogramSize, type Histogram } from './histogram/histogram.ts';
 import { withoutMetadata } from './label-edit.ts';
 import { executionError, giveCells, takeCells } from './query-error.ts';
 
-/** Row r has cells r * steps + k, `present` says what is in each (CELL); rows need not be in any order. */
+/** Row r has cells r * steps + k, `present` says what is in each (CELL). At a single step rows stand in the order in which results are shown. */
 export interface Table {
   readonly type: 'table';
   steps: number;
