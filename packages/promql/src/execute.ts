@@ -66,6 +66,7 @@ import {
   joinEqualRows,
   newTable,
   owned,
+  pickRows,
   putHistogram,
   release,
   repeated,
