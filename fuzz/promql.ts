@@ -238,7 +238,7 @@ async function withoutUnsteady(
 /** The same order again, as the reference keeps some of its rows in maps, and others, several times over: last digits change rarely. */
 const ORDERS: readonly number[] = [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2];
 /** As many are enough for what does not concern last digits. */
-const FEW = 3;
+const FEW = 6;
 const LAST_DIGITS = 1e-9;
 
 function isOrdered(expr: Expr, q: Question): boolean {

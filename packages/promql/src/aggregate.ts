@@ -4,6 +4,7 @@ import type { AggregateOp } from './ast.ts';
 import { histogramIgnored } from './annotations.ts';
 import { aggregateHistograms } from './aggregate-histogram.ts';
 import { CELL, type Budget } from './fragment.ts';
+import { isCustom, type Histogram } from './histogram/histogram.ts';
 import { printHistogram } from './histogram/print.ts';
 import { groupRows, type About, type Grouping } from './grouping.ts';
 import { groupLabels, setLabel } from './label-edit.ts';
@@ -189,6 +190,13 @@ const STEPS_TOGETHER = 16;
 /** Rows come one by one, the table that they need at the end. */
 const ROWS_BETWEEN_CHECKS = 256;
 
+/** A histogram as a label value. What a division by zero left where custom buckets have no zero bucket cannot be printed. */
+function printed(h: Histogram): string {
+  if (isCustom(h) && h.zeroCount !== 0)
+    throw executionError('histograms with custom buckets have no zero bucket');
+  return printHistogram(h);
+}
+
 /** count_values(label, ...): a row for every group and value. */
 export function aggregateCountValues(b: Budget, t: Table, label: string, g: Grouping): Table {
   const names = g.without ? g.labels : [...new Set([...g.labels, label])].sort();
@@ -202,7 +210,7 @@ export function aggregateCountValues(b: Budget, t: Table, label: string, g: Grou
       const at = row * steps + k;
       if (t.present[at] === 0) continue;
       const h = histogramAt(t, at);
-      const text = h === null ? formatNumber(t.values[at]!) : printHistogram(h);
+      const text = h === null ? formatNumber(t.values[at]!) : printed(h);
       let to = known.get(text);
       if (to === undefined) {
         const shown = groupLabels(setLabel(t.labels[row]!, label, text), names, g.without);
@@ -264,11 +272,12 @@ export function aggregateSelect(
             : op === 'limitk'
               ? there.slice(0, most)
               : best(t, there, k, most, op === 'topk');
+      if (steps === 1 && !byValue) heaped(t, chosen);
       for (const row of chosen) keep[row * steps + k] = t.present[row * steps + k]!;
       if (steps === 1) order.push(...chosen);
     }
   }
-  return { table: { ...t, present: keep, owned: false }, order };
+  return { table: { ...t, present: keep }, order };
 }
 
 function checkParameter(op: SelectOp, param: Scalar): void {
@@ -286,6 +295,13 @@ function checkParameter(op: SelectOp, param: Scalar): void {
 function inRatio(offset: number, ratio: number): boolean {
   if (ratio === 0) return false;
   return ratio > 0 ? offset < ratio : offset >= 1 + ratio;
+}
+
+/** Puts rows of a single step into the order in which Go's container/heap holds them, as limitk and limit_ratio keep their rows there. */
+function heaped(t: Table, rows: number[]): void {
+  const value = (row: number): number => (t.present[row] === CELL.float ? t.values[row]! : 0);
+  const less = (a: number, b: number): boolean => value(a) !== value(a) || value(a) < value(b);
+  for (let i = 1; i < rows.length; i++) siftUp(rows, i, less);
 }
 
 /** The `most` best rows, best first. A heap of the size of the answer, moved as Go's container/heap does, so that ties fall as there. */

@@ -2,7 +2,7 @@
 import { RESET_HINT } from '@munjigi/model';
 import { boundsReconciled, incompatibleLayout, incompatibleTypes, resetCollision } from './annotations.ts';
 import type { BinaryOp } from './ast.ts';
-import type { Annotation } from './fragment.ts';
+import type { Remark } from './fragment.ts';
 import { addHistograms, divideHistogram, scaleHistogram, subHistograms } from './histogram/arithmetic.ts';
 import { compact, equalHistograms, type Histogram } from './histogram/histogram.ts';
 import { trimLower, trimUpper } from './histogram/trim.ts';
@@ -15,11 +15,11 @@ export interface Outcome {
   readonly result: Histogram | null;
   /** Of a comparison: whether it holds. */
   readonly keep: boolean;
-  readonly note: Annotation | null;
+  readonly note: Remark | null;
 }
 
-const of = (result: Histogram, note: Annotation | null = null): Outcome => ({ result, keep: true, note });
-const none = (note: Annotation): Outcome => ({ result: null, keep: false, note });
+const of = (result: Histogram, note: Remark | null = null): Outcome => ({ result, keep: true, note });
+const none = (note: Remark): Outcome => ({ result: null, keep: false, note });
 
 /** Of two floats only the trim operators come here. */
 export function histogramBinary(op: BinaryOp, a: Element, b: Element, place: string): Outcome {

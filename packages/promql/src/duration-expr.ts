@@ -42,6 +42,13 @@ export class DurationParser {
    */
   offset(): DurationExpr {
     const s = this.#s;
+    const e = this.#offset();
+    if (e.kind === 'number' && Number.isNaN(e.value)) s.error(e.start, e.end, 'duration out of range');
+    return e;
+  }
+
+  #offset(): DurationExpr {
+    const s = this.#s;
     const sign = s.is('+') || s.is('-') ? s.next() : null;
     if (sign === null) return s.is('(') ? this.#sum(1) : wholeMilliseconds(this.#primary());
     if (s.is('+') || s.is('-')) return wholeMilliseconds(this.#sumFrom(applySign(s, sign, this.#unary()), 1));
@@ -113,7 +120,8 @@ export class DurationParser {
       const inner = this.#sum(1);
       this.#nesting--;
       const close = s.expect(')');
-      if (inner.kind === 'duration') return { ...inner, paren: true, start: t.start, end: close.end };
+      // As in Prometheus, parentheses around an operation do not belong to its place.
+      if (inner.kind === 'duration') return { ...inner, paren: true };
       return {
         kind: 'duration',
         op: '+',
@@ -143,8 +151,9 @@ export class DurationParser {
   }
 }
 
+/** NaN may stand inside arithmetic, whose result is judged when it is known. */
 function isDuration(seconds: number): boolean {
-  return Math.abs(seconds) * 1000 <= MAX_DURATION_MS;
+  return !(Math.abs(seconds) * 1000 > MAX_DURATION_MS);
 }
 
 function applySign(s: TokenStream, sign: Token, e: DurationExpr): DurationExpr {

@@ -21,21 +21,24 @@ export function evaluateDuration(e: DurationExpr, context: DurationContext, mayB
   if (!Number.isFinite(seconds)) return fail('duration is NaN or infinite');
   if (seconds <= 0 && !mayBeNegative) return fail('duration must be greater than 0');
   if (Math.abs(seconds) > 2 ** 63 / 1e9) return fail('duration is out of range');
-  // A literal in milliseconds is exact; only arithmetic leaves fractions.
-  const ms = seconds * 1000;
-  return Math.abs(ms - Math.round(ms)) < 1e-6 ? Math.round(ms) : Math.trunc(ms);
+  return e.kind === 'number' ? Math.round(seconds * 1000) : Math.trunc(seconds * 1000);
+}
+
+/** As Go counts them: whole seconds and a fraction, added up. */
+function secondsOf(ms: number): number {
+  return Math.trunc(ms / 1000) + (ms % 1000) / 1000;
 }
 
 function value(e: DurationExpr, context: DurationContext): number {
-  if (e.kind === 'number') return e.value;
+  if (e.kind === 'number') return e.duration ? secondsOf(Math.round(e.value * 1000)) : e.value;
   const left = e.left === null ? 0 : value(e.left, context);
   const right = e.right === null ? 0 : value(e.right, context);
   const place = context.placeOf(e);
   switch (e.op) {
     case 'step':
-      return context.step_ms / 1000;
+      return secondsOf(context.step_ms);
     case 'range':
-      return context.range_ms / 1000;
+      return secondsOf(context.range_ms);
     case 'min_of':
       return smallest(left, right);
     case 'max_of':

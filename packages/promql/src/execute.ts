@@ -20,6 +20,7 @@ import {
   invalidRatio,
   invalidStrategy,
   sortInRange,
+  toldForced,
 } from './annotations.ts';
 import { histogramBinary } from './binary-histogram.ts';
 import {
@@ -30,6 +31,7 @@ import {
   type FragmentPartial,
   type Grid,
   type QueryIO,
+  type Remark,
 } from './fragment.ts';
 import type { About } from './grouping.ts';
 import { scaleHistogram } from './histogram/arithmetic.ts';
@@ -51,7 +53,7 @@ import type {
   PlanNode,
   WindowNode,
 } from './plan-node.ts';
-import { checkCancelled, executionError } from './query-error.ts';
+import { checkCancelled, executionError, giveCells, takeCells } from './query-error.ts';
 import type { Result } from './result.ts';
 import { samplesOf } from './mixed-samples.ts';
 import { mixedWindow } from './mixed-window.ts';
@@ -64,6 +66,7 @@ import {
   joinEqualRows,
   newTable,
   owned,
+  pickRows,
   putHistogram,
   release,
   repeated,
@@ -90,11 +93,10 @@ class Execution {
   readonly #plan: Plan;
   readonly #io: QueryIO;
   readonly #partials = new Map<number, Promise<FragmentPartial>>();
-  #annotations: Annotation[] = [];
+  /** In the order in which Prometheus computes the parts: of equal texts the last one's place stays. */
+  #remarks: Remark[] = [];
   #samplesRead = 0;
   #work = 0;
-  /** Rows in the order an instant query shows them, where the outermost function decides it. */
-  #order: number[] | null = null;
 
   constructor(plan: Plan, io: QueryIO) {
     this.#plan = plan;
@@ -120,12 +122,11 @@ class Execution {
   async #start(f: Fragment): Promise<FragmentPartial> {
     const p = await this.#io.run(f);
     this.#samplesRead += p.samplesRead;
-    if (p.annotations.length > 0) this.#annotations.push(...p.annotations);
     return p;
   }
 
   #done(): { annotations: readonly Annotation[]; samplesRead: number } {
-    return { annotations: finalAnnotations(this.#annotations), samplesRead: this.#samplesRead };
+    return { annotations: finalAnnotations(this.#remarks), samplesRead: this.#samplesRead };
   }
 
   #finish(value: Value): Result {
@@ -155,8 +156,7 @@ class Execution {
         drops: new Uint8Array(t.drops.length),
       };
     if (instant) {
-      const there = new Set(rowsPresent(t));
-      const rows = (this.#order ?? [...there]).filter((row) => there.has(row));
+      const rows = rowsPresent(t);
       const labels = rows.map((row) => t.labels[row]!);
       if (!rise(labels) && new Set(labels.map(labelsKey)).size !== labels.length)
         throw executionError(DUPLICATE_LABELS);
@@ -184,6 +184,7 @@ class Execution {
   /** A range selector as the whole instant query: its samples. */
   async #samples(n: FragmentNode): Promise<Result> {
     const p = await this.#partials.get(n.fragment.id)!;
+    this.#remarks.push(...p.annotations);
     const { first, t, v, histograms } = p.samples!;
     return {
       type: 'matrix',
@@ -220,13 +221,13 @@ class Execution {
   async #node(n: PlanNode): Promise<Value> {
     const done = this.#io.observe?.(n);
     const value = await this.#valueOf(n);
-    done?.(costOf(value));
-    return value;
+    const joined = value.type === 'table' && this.#joinsRows(n) ? joinEqualRows(value) : value;
+    done?.(costOf(joined));
+    return joined;
   }
 
   async #valueOf(n: PlanNode): Promise<Value> {
     checkCancelled(this.#io.budget);
-    this.#order = null;
     switch (n.kind) {
       case 'number':
         return { type: 'scalar', values: Float64Array.of(n.value) };
@@ -251,8 +252,12 @@ class Execution {
         if (v.type === 'scalar') return { type: 'scalar', values: v.values.map((x) => -x) };
         return this.#negated(v as Table);
       }
+      case 'plus':
+        return this.#node(n.input);
       case 'info':
         return this.#info(n);
+      case 'nothing':
+        return newTable(this.#io.budget, [], 0);
       case 'fail':
         throw executionError(n.message);
       case 'subquery':
@@ -278,6 +283,20 @@ class Execution {
     for (let k = 0; k < grid.steps; k++) t.values[k] = scalarAt(v, k);
     t.present.fill(1);
     return t;
+  }
+
+  /** A table of the given rows, which takes the place of `t`. */
+  #picked(t: Table, rows: readonly number[]): Table {
+    const picked = pickRows(t, rows);
+    if (t.owned) giveCells(this.#io.budget, t.values.length - picked.values.length);
+    else takeCells(this.#io.budget, picked.values.length);
+    return { ...picked, owned: true };
+  }
+
+  /** Where several steps have results, those with the same labels are one series. Without delayed names most functions see to that themselves. */
+  #joinsRows(n: PlanNode): boolean {
+    if (!this.#plan.delayedNameRemoval) return n.kind === 'binary' && n.op === 'or';
+    return (n.kind === 'binary' || n.kind === 'call') && n.grid.steps > 1;
   }
 
   #dropNames(t: Table): Table {
@@ -313,18 +332,27 @@ class Execution {
     this.#warnOfArgs(f.func, f.args, p.present, p.steps, n.argPlace);
     // Native histograms, and means whose plain sum overflowed, are aggregated from the rows.
     if (p.gaveUp || (f.aggregate?.op === 'avg' && overflowed(p))) return this.#fromRows(n, f);
+    this.#remarkOf(n, p);
     const t = tableOf(p);
     return n.dropsName ? this.#dropNames(t) : t;
   }
 
   /** A fused aggregation once more, from rows. */
   async #fromRows(n: FragmentNode, f: Fragment): Promise<Table> {
-    const rows = tableOf(await this.#start({ ...f, aggregate: null }));
+    const p = await this.#start({ ...f, aggregate: null });
+    this.#remarkOf(n, p);
+    const rows = tableOf(p);
     return aggregateSimple(this.#io.budget, f.aggregate!.op, rows, f.aggregate!, this.#about(n.inputPlace));
   }
 
+  /** Nodes with equal fragments share a partial, but not their places. */
+  #remarkOf(n: FragmentNode, p: FragmentPartial): void {
+    const place = rangePlace(n.fragment.func, n.argPlace, n.fragment.place);
+    for (const a of p.annotations) this.#remarks.push({ ...a, place });
+  }
+
   #about(place: string): About {
-    return { place, annotate: (a) => this.#annotations.push(a) };
+    return { place, annotate: (a) => this.#remarks.push(a) };
   }
 
   /** Warns of an argument out of its range, at steps where there was something to apply it to. */
@@ -340,7 +368,7 @@ class Execution {
       const x = args[0].length === 1 ? args[0][0]! : args[0][k]!;
       const fits = func === 'integral' ? x === 0 || x === 1 || x === 2 : x >= 0 && x <= 1;
       if (fits || !anyAt(present, steps, k)) continue;
-      this.#annotations.push(func === 'integral' ? invalidStrategy(x, place) : invalidQuantile(x, place));
+      this.#remarks.push(func === 'integral' ? invalidStrategy(x, place) : invalidQuantile(x, place));
       if (args[0].length === 1) return;
     }
   }
@@ -349,21 +377,20 @@ class Execution {
   #checkQuantile(q: Scalar, place: string): void {
     const bad = new Set<number>();
     for (const x of q.values) if (!(x >= 0 && x <= 1)) bad.add(x);
-    for (const x of bad) this.#annotations.push(invalidQuantile(x, place));
+    for (const x of bad) this.#remarks.push(invalidQuantile(x, place));
   }
 
   /** Of an aggregation's quantiles only the extremes are told. */
   #checkQuantileRange(q: Scalar, place: string): void {
-    const { most, least, someNaN } = extremes(q.values);
-    if (someNaN) this.#annotations.push(invalidQuantile(NaN, place));
-    if (most > 1) this.#annotations.push(invalidQuantile(most, place));
-    if (least < 0) this.#annotations.push(invalidQuantile(least, place));
+    const { most, least } = extremes(q.values);
+    if (Number.isNaN(most)) this.#remarks.push(invalidQuantile(NaN, place));
+    if (most > 1) this.#remarks.push(invalidQuantile(most, place));
+    if (least < 0) this.#remarks.push(invalidQuantile(least, place));
   }
 
   async #repeat(input: PlanNode, grid: Grid): Promise<Value> {
     const v = await this.#node(input);
     if (v.type !== 'table') return v;
-    this.#order = null;
     const t = repeated(this.#io.budget, v, grid.steps);
     release(this.#io.budget, v);
     return t;
@@ -403,14 +430,17 @@ class Execution {
           histograms: noHistograms(steps),
           at: 0,
         };
-        mixedWindow(n.func, samples, n.windows, args, shown, { ...this.#about(n.inputPlace), name });
+        mixedWindow(n.func, samples, n.windows, args, shown, {
+          ...this.#about(rangePlace(n.func, n.argPlace, n.inputPlace)),
+          name,
+        });
         shown.histograms.forEach((h, k) => h !== null && putHistogram(this.#io.budget, out, to + k, h));
       }
       if (n.func === 'rate' || n.func === 'increase') {
         if (!names.has(name()) && out.present.subarray(to, to + n.windows.steps).includes(CELL.float)) {
           names.add(name());
           const hint = counterNameHint(name(), n.inputPlace);
-          if (hint !== null) this.#annotations.push(hint);
+          if (hint !== null) this.#remarks.push(hint);
         }
       }
       await this.#didWork(input.steps + n.windows.steps);
@@ -583,21 +613,19 @@ class Execution {
   async #sort(n: CallNode): Promise<Table> {
     const byLabel = n.func.startsWith('sort_by_label');
     const t = byLabel ? await this.#table(n.args[0]!) : await this.#floats(n.args[0]!);
-    if (n.grid.steps === 1) {
-      const labels = n.args.slice(1).map((a) => (a.kind === 'string' ? a.value : ''));
-      if (this.#plan.instant) this.#order = sortRows(t, n.func, labels);
-    } else this.#annotations.push(sortInRange(n.place));
-    return t;
+    if (n.inRange) {
+      this.#remarks.push(sortInRange(n.place));
+      return t;
+    }
+    const labels = n.args.slice(1).map((a) => (a.kind === 'string' ? a.value : ''));
+    return this.#picked(t, sortRows(t, n.func, labels));
   }
 
   async #labelFunction(n: CallNode): Promise<Table> {
     const texts = n.args.slice(1).map((a) => (a.kind === 'string' ? a.value : ''));
     const input = await this.#table(n.args[0]!);
-    const order = this.#order;
     try {
-      const t = n.func === 'label_replace' ? labelReplace(input, texts) : labelJoin(input, texts);
-      this.#order = order;
-      return joinEqualRows(t);
+      return joinEqualRows(n.func === 'label_replace' ? labelReplace(input, texts) : labelJoin(input, texts));
     } catch (error) {
       if (error instanceof RegExpError)
         throw executionError(`invalid regular expression in label_replace(): ${texts[3]}`);
@@ -607,18 +635,23 @@ class Execution {
 
   async #histogram(n: CallNode): Promise<Table> {
     const vectorAt = n.func === 'histogram_quantiles' ? 0 : n.func === 'histogram_fraction' ? 2 : 1;
-    const t = await this.#table(n.args[vectorAt]!);
+    const before = this.#remarks.length;
+    const inputs: Value[] = [];
+    for (const arg of n.args) inputs.push(await this.#node(arg));
+    const t = this.#asTable(inputs[vectorAt]!, n.grid);
+    const told = this.#remarks.slice(before);
     const context: HistogramContext = {
       budget: this.#io.budget,
       delayed: this.#plan.delayedNameRemoval,
-      annotate: (a) => this.#annotations.push(a),
+      annotate: (a) => this.#remarks.push(a),
       place: n.args[vectorAt]!.place,
       times: n.grid,
+      toldForced: (name) => toldForced(told, name),
     };
     const scalars: Scalar[] = [];
     for (const [i, arg] of n.args.entries()) {
       if (i === vectorAt || arg.kind === 'string') continue;
-      const q = await this.#scalar(arg);
+      const q = inputs[i] as Scalar;
       if (n.func !== 'histogram_fraction') this.#checkQuantile(q, arg.place);
       scalars.push(q);
     }
@@ -637,7 +670,6 @@ class Execution {
     const { op } = n;
     const param = n.param === null || n.param.kind === 'string' ? null : await this.#scalar(n.param);
     const t = await this.#table(n.input);
-    this.#order = null;
     await this.#didWork(t.values.length);
     let out: Table;
     switch (op) {
@@ -647,8 +679,7 @@ class Execution {
       case 'limit_ratio': {
         if (op === 'limit_ratio') this.#checkRatio(param!, n.argPlace);
         const { table, order } = aggregateSelect(t, op, param!, n, this.#about(n.place));
-        if (this.#plan.instant && n.grid.steps === 1) this.#order = order;
-        return table;
+        return n.grid.steps === 1 ? this.#picked(table, order) : table;
       }
       case 'quantile':
         this.#checkQuantileRange(param!, n.argPlace);
@@ -669,14 +700,13 @@ class Execution {
 
   #checkRatio(r: Scalar, place: string): void {
     const { most, least } = extremes(r.values);
-    if (most > 1) this.#annotations.push(invalidRatio(most, 1, place));
-    if (least < -1) this.#annotations.push(invalidRatio(least, -1, place));
+    if (most > 1) this.#remarks.push(invalidRatio(most, 1, place));
+    if (least < -1) this.#remarks.push(invalidRatio(least, -1, place));
   }
 
   async #binary(n: BinaryNode): Promise<Value> {
     const left = await this.#node(n.left);
     const right = await this.#node(n.right);
-    this.#order = null;
     const b = this.#io.budget;
     if (left.type === 'scalar' && right.type === 'scalar')
       return combine(left, right, (x, y) => scalarBinary(n.op, x, y));
@@ -729,7 +759,7 @@ class Execution {
     const h = histogramAt(t, at) ?? t.values[at]!;
     const [a, b] = scalarIsLeft ? [scalar, h] : [h, scalar];
     const { result, keep, note } = histogramBinary(n.op, a, b, n.place);
-    if (note !== null) this.#annotations.push(note);
+    if (note !== null) this.#remarks.push(note);
     t.present[at] = CELL.absent;
     if (result === null || !keep) return;
     t.histograms![at] = result;
@@ -737,19 +767,9 @@ class Execution {
   }
 }
 
-/** Largest and smallest of a scalar's values; NaN is told apart. */
-function extremes(values: Float64Array): { most: number; least: number; someNaN: boolean } {
-  let most = -Infinity;
-  let least = Infinity;
-  let someNaN = false;
-  for (const x of values) {
-    if (Number.isNaN(x)) someNaN = true;
-    else {
-      most = Math.max(most, x);
-      least = Math.min(least, x);
-    }
-  }
-  return { most, least, someNaN };
+/** Largest and smallest of a scalar's values; both NaN where one value is. */
+function extremes(values: Float64Array): { most: number; least: number } {
+  return { most: values.reduce((a, b) => Math.max(a, b)), least: values.reduce((a, b) => Math.min(a, b)) };
 }
 
 /** Histograms of a row at the steps where it has anything. */
@@ -763,6 +783,11 @@ function rowHistograms(t: Table, row: number): (Histogram | null)[] {
 function withoutResetHint(h: Histogram | null): Histogram | null {
   if (h === null || h.resetHint === RESET_HINT.gauge) return h;
   return { ...h, resetHint: RESET_HINT.unknown };
+}
+
+/** Where a window function's remarks about its range point. Those of quantile_over_time point at its first argument. */
+function rangePlace(func: string, argPlace: string, place: string): string {
+  return func === 'quantile_over_time' ? argPlace : place;
 }
 
 function anyAt(present: Uint8Array, steps: number, k: number): boolean {

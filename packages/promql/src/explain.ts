@@ -118,6 +118,10 @@ class Explainer {
         };
       case 'negate':
         return { node: n, what: 'negated', details: times, inputs: inputs([['of', n.input]]) };
+      case 'nothing':
+        return { node: n, what: 'nothing', details: times, inputs: [] };
+      case 'plus':
+        return this.node(n.input, above);
     }
   }
 

@@ -1,6 +1,7 @@
 // What crosses the seam between planning and touching samples. Plain data all of it: the same Fragment runs in this thread, in a worker
 // with a part of the series, or later on another node, and `execute` merges the Partials.
 import { newSharedBuffer, type Labels, type Matcher } from '@munjigi/model';
+import type { Forced } from './forced-buckets.ts';
 import type { Histogram } from './histogram/histogram.ts';
 import type { NodeObserver } from './observe.ts';
 
@@ -85,17 +86,28 @@ export interface FragmentPartial {
   } | null;
   /** A fused aggregation met a histogram and gave up: the fragment has to be run again without it. */
   readonly gaveUp: boolean;
-  readonly annotations: readonly Annotation[];
+  readonly annotations: readonly Remark[];
   readonly samplesRead: number;
 }
 
-/** A warning or an info of a result, positioned in the query. */
+/** A warning or an info of a result. */
 export interface Annotation {
   readonly severity: 'warning' | 'info';
   /** As Prometheus prints it: `PromQL info: ... (line:column)`. */
   readonly message: string;
-  /** How often, for those whose final message tells it. */
+}
+
+/** What a part of a query has to say about its input: several of one text become one annotation. */
+export interface Remark {
+  readonly severity: Annotation['severity'];
+  /** `PromQL info: ...`, without place and numbers. */
+  readonly text: string;
+  /** `line:column`; '' when unknown. */
+  readonly place: string;
+  /** How often, where the annotation tells it. */
   readonly occurrences?: number;
+  /** Where buckets fell. */
+  readonly forced?: Forced;
 }
 
 export interface Limits {

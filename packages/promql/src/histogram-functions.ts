@@ -1,6 +1,5 @@
 // Quantiles and fractions of histograms: classic ones, whose series have a bucket bound in `le` and cumulative counts, and native ones.
 import { formatNumber, labelsKey, labelValue, parseNumber, type Labels } from '@munjigi/model';
-import { DATE_FUNCTIONS } from './arithmetic.ts';
 import {
   badBucketLabel,
   forcedMonotonicity,
@@ -9,6 +8,7 @@ import {
   notANumberQuantile,
   type Annotate,
 } from './annotations.ts';
+import { ForcedBuckets } from './forced-buckets.ts';
 import { CELL, type Budget } from './fragment.ts';
 import type { Histogram } from './histogram/histogram.ts';
 import {
@@ -16,7 +16,8 @@ import {
   histogramQuantile as nativeQuantile,
 } from './histogram/quantile.ts';
 import { deleteLabels, setLabel } from './label-edit.ts';
-import { histogramAt, newTable, scalarAt, type Scalar, type Table } from './table.ts';
+import { executionError } from './query-error.ts';
+import { DUPLICATE_LABELS, histogramAt, newTable, scalarAt, type Scalar, type Table } from './table.ts';
 
 /** Relative differences between neighbouring buckets below this are rounding, not falling counts. */
 const SMALL_DELTA = 1e-12;
@@ -112,6 +113,8 @@ function nameFor(labels: Labels, { delayed }: HistogramContext): string {
 
 /** Buckets of one histogram at one step, in scratch arrays that are used again. */
 class Buckets {
+  /** Buckets as they came, and those that stay after equal bounds were joined. */
+  #all = 0;
   n = 0;
   readonly bound: Float64Array;
   readonly count: Float64Array;
@@ -125,24 +128,50 @@ class Buckets {
     this.count = new Float64Array(most);
   }
 
-  /** Takes the buckets present at step k; those with equal bounds are added up. */
+  /** Takes the buckets present at step k. */
   load(t: Table, h: Classic, k: number): void {
-    this.n = 0;
+    let n = 0;
     for (let i = 0; i < h.rows.length; i++) {
       const at = h.rows[i]! * t.steps + k;
       if (t.present[at] !== CELL.float) continue;
-      const bound = h.bounds[i]!;
-      if (this.n > 0 && this.bound[this.n - 1] === bound) this.count[this.n - 1]! += t.values[at]!;
+      this.bound[n] = h.bounds[i]!;
+      this.count[n++] = t.values[at]!;
+    }
+    this.#all = n;
+    this.n = n;
+  }
+
+  /**
+   * Adds up the counts of equal bounds. What was moved together leaves a rest behind it, and the next time all is joined again with that rest, as
+   * in Prometheus: a second quantile of the same histogram is another one's there.
+   */
+  #join(): void {
+    const { bound, count } = this;
+    if (this.n < this.#all) this.#sort();
+    let to = 0;
+    for (let i = 1; i < this.#all; i++) {
+      if (bound[i] === bound[to]) count[to]! += count[i]!;
       else {
-        this.bound[this.n] = bound;
-        this.count[this.n++] = t.values[at]!;
+        to++;
+        bound[to] = bound[i]!;
+        count[to] = count[i]!;
       }
     }
+    this.n = to + 1;
+  }
+
+  /** By bounds; equal ones stay in their order. */
+  #sort(): void {
+    const { bound, count } = this;
+    for (let i = 1; i < this.#all; i++)
+      for (let j = i; j > 0 && bound[j]! < bound[j - 1]!; j--) {
+        [bound[j], bound[j - 1]] = [bound[j - 1]!, bound[j]!];
+        [count[j], count[j - 1]] = [count[j - 1]!, count[j]!];
+      }
   }
 
   /** Lifts falling counts to the count before; remembers where that was more than rounding. */
   makeMonotonic(): void {
-    this.forced = false;
     this.minBucket = Infinity;
     this.maxBucket = -Infinity;
     this.maxDiff = 0;
@@ -166,14 +195,16 @@ class Buckets {
     }
   }
 
+  /** Changes the buckets: what was lifted stays so for the next quantile. */
   quantile(q: number): number {
     this.forced = false;
     if (q !== q) return NaN;
     if (q < 0) return -Infinity;
     if (q > 1) return Infinity;
-    const { bound, count, n } = this;
-    if (n === 0 || bound[n - 1] !== Infinity) return NaN;
+    if (!this.#endsInInfinity()) return NaN;
+    this.#join();
     this.makeMonotonic();
+    const { bound, count, n } = this;
     if (n < 2) return NaN;
     const observations = count[n - 1]!;
     if (observations === 0) return NaN;
@@ -192,9 +223,14 @@ class Buckets {
     return start + (bound[b]! - start) * (rank / inside);
   }
 
+  #endsInInfinity(): boolean {
+    return this.#all > 0 && this.bound.lastIndexOf(Infinity, this.#all - 1) >= 0;
+  }
+
   fraction(lower: number, upper: number): number {
-    const { bound, count, n } = this;
-    if (n === 0 || bound[n - 1] !== Infinity) return NaN;
+    if (!this.#endsInInfinity()) return NaN;
+    this.#join();
+    const { count, n } = this;
     const total = count[n - 1]!;
     if (total === 0 || lower !== lower || upper !== upper) return NaN;
     if (lower >= upper) return 0;
@@ -236,9 +272,11 @@ export interface HistogramContext {
   /** Place of the vector argument. */
   readonly place: string;
   readonly times: { readonly start_ms: number; readonly step_ms: number };
+  /** Whether what the arguments said tells of falling buckets of a name. */
+  readonly toldForced: (name: string) => boolean;
 }
 
-/** histogram_quantile, and with a label histogram_quantiles: a row for each histogram and quantile. */
+/** histogram_quantile, and with a label histogram_quantiles: a row for each histogram and quantile. Throws QueryError where rows are the same. */
 export function histogramQuantiles(
   t: Table,
   quantiles: readonly Scalar[],
@@ -247,35 +285,70 @@ export function histogramQuantiles(
 ): Table {
   const { table, classic, native } = inputOf(t, c);
   const { steps } = t;
-  const shown = [...classic.map((h) => h.labels), ...native.map((row) => t.labels[row]!)];
-  const labelled = quantiles.flatMap((q) =>
-    label === null ? shown : shown.map((l) => setLabel(l, label, quantileLabel(scalarAt(q, 0)))),
-  );
-  const out = newTable(c.budget, labelled, steps);
-  const buckets = new Buckets(Math.max(1, ...classic.map((h) => h.rows.length)));
-  const forcedOf = new Map<string, Forced>();
+  const shown = [...native.map((row) => t.labels[row]!), ...classic.map((h) => h.labels)];
+  const { texts, of } =
+    label === null ? { texts: [], of: [(): number => 0] } : quantileTexts(quantiles, steps);
+  const labels = label === null ? shown : texts.flatMap((text) => shown.map((l) => setLabel(l, label, text)));
+  const out = newTable(c.budget, labels, steps);
+  const put = (series: number, qi: number, k: number, value: number): void => {
+    const row = of[qi]!(k) * shown.length + series;
+    if (out.present[row * steps + k] !== CELL.absent) throw executionError(DUPLICATE_LABELS);
+    putFloat(out, row, k, value);
+  };
   quantiles.forEach((q, qi) => {
-    const first = qi * shown.length;
-    classic.forEach((h, hi) => {
-      const name = nameFor(h.labels, c);
-      const forced = forcedOf.get(name) ?? new Forced();
-      forcedOf.set(name, forced);
-      for (let k = 0; k < steps; k++) {
-        buckets.load(table, h, k);
-        if (buckets.n === 0) continue;
-        putFloat(out, first + hi, k, buckets.quantile(scalarAt(q, k)));
-        if (buckets.forced) forced.see(buckets, c.times.start_ms + k * c.times.step_ms);
-      }
-    });
     eachNative(table, native, (h, i, k) => {
       const { value, info } = nativeQuantile(scalarAt(q, k), h);
       if (info !== null) c.annotate(notANumberQuantile(info, nameFor(t.labels[native[i]!]!, c), c.place));
-      putFloat(out, first + classic.length + i, k, value);
+      put(i, qi, k, value);
     });
   });
-  for (const [name, forced] of forcedOf)
-    if (forced.count > 0) c.annotate(forcedMonotonicity(name, forced.details(), c.place));
+  const buckets = new Buckets(Math.max(1, ...classic.map((h) => h.rows.length)));
+  const forcedOf = new Map<string, ForcedBuckets>();
+  classic.forEach((h, hi) => {
+    const name = nameFor(h.labels, c);
+    const forced = forcedOf.get(name) ?? new ForcedBuckets(steps, c.times);
+    forcedOf.set(name, forced);
+    for (let k = 0; k < steps; k++) {
+      buckets.load(table, h, k);
+      if (buckets.n === 0) continue;
+      quantiles.forEach((q, qi) => {
+        put(native.length + hi, qi, k, buckets.quantile(scalarAt(q, k)));
+        if (buckets.forced) forced.see(k, buckets.minBucket, buckets.maxBucket, buckets.maxDiff);
+      });
+    }
+  });
+  for (const [name, forced] of forcedOf) {
+    const result = forced.result(c.toldForced(name));
+    if (result !== null) c.annotate(forcedMonotonicity(name, result, c.place));
+  }
   return out;
+}
+
+/** The quantiles as label values, each once, and which of them quantile i is at step k. At a single step equal ones are told apart. */
+function quantileTexts(
+  quantiles: readonly Scalar[],
+  steps: number,
+): { readonly texts: readonly string[]; readonly of: readonly ((k: number) => number)[] } {
+  if (steps === 1)
+    return {
+      texts: quantiles.map((q) => quantileLabel(scalarAt(q, 0))),
+      of: quantiles.map((_, i) => () => i),
+    };
+  const texts: string[] = [];
+  const known = new Map<number, number>();
+  const ordinalOf = (q: number): number => {
+    let ordinal = known.get(q);
+    if (ordinal === undefined) {
+      ordinal = texts.push(quantileLabel(q)) - 1;
+      known.set(q, ordinal);
+    }
+    return ordinal;
+  };
+  const of = quantiles.map(({ values }) => {
+    const ordinals = Uint32Array.from(values, ordinalOf);
+    return ordinals.length === 1 ? (): number => ordinals[0]! : (k: number): number => ordinals[k]!;
+  });
+  return { texts, of };
 }
 
 /** histogram_fraction. */
@@ -323,46 +396,4 @@ function quantileLabel(q: number): string {
   if (!Number.isFinite(q)) return formatNumber(q);
   const text = formatNumber(q, 'g');
   return /[.e]/.test(text) ? text : `${text}.0`;
-}
-
-/** Falling buckets of all histograms of one name, over all steps. */
-class Forced {
-  count = 0;
-  #min = Infinity;
-  #max = -Infinity;
-  #diff = 0;
-  #from = 0;
-  #to = 0;
-
-  see(b: Buckets, t_ms: number): void {
-    this.#from = this.count === 0 ? t_ms : Math.min(this.#from, t_ms);
-    this.#to = this.count++ === 0 ? t_ms : Math.max(this.#to, t_ms);
-    this.#min = Math.min(this.#min, b.minBucket);
-    this.#max = Math.max(this.#max, b.maxBucket);
-    this.#diff = Math.max(this.#diff, b.maxDiff);
-  }
-
-  /** Which buckets, how much and when, as Prometheus tells it. */
-  details(): string {
-    return (
-      `from buckets ${formatNumber(this.#min, 'g')} to ${formatNumber(this.#max, 'g')}, with a max diff of ` +
-      `${twoDigits(this.#diff)}, over ${this.count} samples from ${utcTime(this.#from)} to ${utcTime(this.#to)}`
-    );
-  }
-}
-
-/** Go's %.2g: two digits, with an exponent from 100 on and below 0.0001. */
-function twoDigits(x: number): string {
-  if (x < 100 && x >= 1e-4) return formatNumber(Number(x.toPrecision(2)));
-  const [digits, exponent] = x.toExponential(1).split('e') as [string, string];
-  const power = exponent.slice(1).padStart(2, '0');
-  return `${digits.replace(/\.0$/, '')}e${exponent[0]}${power}`;
-}
-
-/** RFC 3339 without fractions. */
-function utcTime(t_ms: number): string {
-  const seconds = Math.floor(t_ms / 1000);
-  const part = (name: string): string => String(DATE_FUNCTIONS.get(name)!(seconds)).padStart(2, '0');
-  const second = String(((seconds % 60) + 60) % 60).padStart(2, '0');
-  return `${part('year').padStart(4, '0')}-${part('month')}-${part('day_of_month')}T${part('hour')}:${part('minute')}:${second}Z`;
 }

@@ -10,7 +10,7 @@ import {
   type HistogramOperation,
 } from './annotations.ts';
 import type { Place } from './extended-window.ts';
-import type { Annotation } from './fragment.ts';
+import type { Remark } from './fragment.ts';
 import {
   addHistograms,
   divideHistogram,
@@ -29,7 +29,7 @@ export interface Whereabouts {
   readonly name: () => string;
   /** Place of the range in the query. */
   readonly place: string;
-  readonly annotate: (a: Annotation) => void;
+  readonly annotate: (a: Remark) => void;
 }
 
 const isGauge = (h: Histogram): boolean => h.resetHint === RESET_HINT.gauge;
@@ -64,7 +64,7 @@ export function histogramRise(
   isCounter: boolean,
   w: Whereabouts,
 ): Histogram | null {
-  const notes: Annotation[] = [];
+  const notes: Remark[] = [];
   const quiet: Whereabouts = { ...w, annotate: (a) => notes.push(a) };
   const rise = riseOf(s, lo, hi, isCounter, quiet);
   // Where the schemas do not go together that is all that is told.

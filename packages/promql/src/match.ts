@@ -1,15 +1,15 @@
 // Binary operators between two vectors: matching by labels, groups, fill values and set operators, on columns.
-import { labelsKey, labelValue, printLabels, type Labels } from '@munjigi/model';
+import { compareText, labelPairs, labelsKey, labelValue, quoteText, type Labels } from '@munjigi/model';
 import type { BinaryOp, Matching } from './ast.ts';
 import { scalarBinary } from './arithmetic.ts';
 import type { Annotate } from './annotations.ts';
 import { histogramBinary } from './binary-histogram.ts';
 import { isComparison } from './check.ts';
-import { CELL, noHistograms, type Annotation, type Budget } from './fragment.ts';
+import { CELL, noHistograms, type Remark, type Budget } from './fragment.ts';
 import type { Histogram } from './histogram/histogram.ts';
 import { deleteLabels, groupKey, groupLabels, keepLabels, setLabel, withoutMetadata } from './label-edit.ts';
 import { executionError } from './query-error.ts';
-import { DUPLICATE_LABELS, histogramAt, joinEqualRows, newTable, putHistogram, type Table } from './table.ts';
+import { DUPLICATE_LABELS, histogramAt, newTable, putHistogram, type Table } from './table.ts';
 
 /** Rows by the labels they are matched on; both sides share the numbering. */
 interface Signatures {
@@ -40,7 +40,7 @@ function signatures(left: Table, right: Table, m: Matching): Signatures {
   return { left: sides[0]!, right: sides[1]!, ofLeft };
 }
 
-/** and, or, unless. */
+/** and, or, unless. Of `or`, rows of both sides may have equal labels. */
 export function setOperation(
   b: Budget,
   op: 'and' | 'or' | 'unless',
@@ -88,7 +88,7 @@ export function setOperation(
       }
     }
   });
-  return op === 'or' ? joinEqualRows(out) : out;
+  return out;
 }
 
 export interface VectorOperation {
@@ -148,7 +148,7 @@ class Matcher {
   /** Either side has histograms, or the operator is for them. */
   readonly #mixed: boolean;
   /** What is to be told of each step: of several things the last, in the order of the "many" side. */
-  readonly #notes = new Map<number, { readonly order: number; readonly note: Annotation }>();
+  readonly #notes = new Map<number, { readonly order: number; readonly note: Remark }>();
   /** The error that comes first where steps are computed one after another: by step, then by what is done first at a step, then by row. */
   #error: {
     readonly rank: readonly [step: number, phase: number, order: number];
@@ -234,7 +234,7 @@ class Matcher {
     const m = this.#o.matching;
     const side = m.card === 'one-to-many' ? 'left' : 'right';
     const group = seriesText(groupLabels(a, m.labels, !m.on));
-    const [first, second] = [seriesText(a), seriesText(b)].sort();
+    const [first, second] = [seriesText(a), seriesText(b)].sort(compareText);
     return (
       `found duplicate series for the match group ${group} on the ${side} hand-side of the operation: [${first}, ${second}]` +
       ';many-to-many matching not allowed: matching labels must be unique on one side'
@@ -383,7 +383,9 @@ function stepsWithCells(t: Table): Uint8Array {
 /** Labels as Prometheus prints them inside its messages: everything in braces. */
 export function seriesText(labels: Labels): string {
   const parts: string[] = [];
-  for (let i = 0; i < labels.length; i += 2)
-    parts.push(printLabels([labels[i]!, labels[i + 1]!] as unknown as Labels));
-  return `{${parts.map((p) => (p.startsWith('{') ? p.slice(1, -1) : `__name__="${p}"`)).join(', ')}}`;
+  for (const [name, value] of labelPairs(labels)) {
+    const bare = /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name);
+    parts.push(`${bare ? name : quoteText(name)}=${quoteText(value)}`);
+  }
+  return `{${parts.join(', ')}}`;
 }

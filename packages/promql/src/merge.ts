@@ -1,6 +1,6 @@
 // Partials of one fragment over different series, made into one.
 import { labelsKey, type Labels } from '@munjigi/model';
-import { uniqueAnnotations } from './annotations.ts';
+import { uniqueRemarks } from './annotations.ts';
 import { noHistograms, type Fragment, type FragmentPartial } from './fragment.ts';
 import type { Histogram } from './histogram/histogram.ts';
 
@@ -11,7 +11,7 @@ export function mergePartials(f: Fragment, parts: readonly FragmentPartial[]): F
   const merged = stopped ?? (f.aggregate === null ? appendRows(f, parts) : addGroups(f, parts));
   return {
     ...merged,
-    annotations: stopped === undefined ? uniqueAnnotations(parts.flatMap((p) => p.annotations)) : [],
+    annotations: stopped === undefined ? uniqueRemarks(parts.flatMap((p) => p.annotations)) : [],
     samplesRead: parts.reduce((sum, p) => sum + p.samplesRead, 0),
   };
 }

@@ -26,7 +26,7 @@ import {
 } from './histogram-rate.ts';
 import { histogramsOf, isHistogramAt, isMark, type MixedSamples } from './mixed-samples.ts';
 import { beganAnew, startOf, startsOverlap } from './start-time.ts';
-import { WINDOW_FUNCTIONS, type Windows } from './window.ts';
+import { checkFactors, WINDOW_FUNCTIONS, type Windows } from './window.ts';
 
 /** Cells of one row, from `at` on. */
 export interface Row {
@@ -231,6 +231,7 @@ export function mixedWindow(
     while (lo < hi && s.t[lo]! <= end - w.range_ms) lo++;
     if (hi === lo) continue;
     const histograms = s.histogramsBefore[hi]! - s.histogramsBefore[lo]!;
+    if (func === 'double_exponential_smoothing') checkFactors(args, k);
     if (f === undefined) ignored ||= histograms > 0 && histograms < hi - lo;
     else if (histograms > 0 || always)
       show(row, k, f(s, { lo, hi, start: end - w.range_ms, end, range_ms: w.range_ms }, about));

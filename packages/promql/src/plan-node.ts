@@ -17,7 +17,9 @@ export type PlanNode =
   | AggregateNode
   | BinaryNode
   | NegateNode
-  | FailNode;
+  | PlusNode
+  | FailNode
+  | NothingNode;
 
 interface Node {
   /** Times at which the node has values. */
@@ -96,6 +98,8 @@ export interface CallNode extends Node {
   readonly kind: 'call';
   readonly func: string;
   readonly args: readonly PlanNode[];
+  /** Evaluated for a span of time, even where that has one step only. */
+  readonly inRange: boolean;
 }
 
 export interface AggregateNode extends Node {
@@ -122,6 +126,17 @@ export interface BinaryNode extends Node {
 export interface NegateNode extends Node {
   readonly kind: 'negate';
   readonly input: PlanNode;
+}
+
+/** A sign that changes nothing but the place at which the expression is said to stand. */
+export interface PlusNode extends Node {
+  readonly kind: 'plus';
+  readonly input: PlanNode;
+}
+
+/** A subquery into which no step falls. */
+export interface NothingNode extends Node {
+  readonly kind: 'nothing';
 }
 
 /** What cannot be evaluated, once its turn comes: an error of what is evaluated before it comes first. */

@@ -1,6 +1,13 @@
 // An expression and its times to a plan: exact ranges for every selector, equal fragments once, constants folded, what does not change
 // from step to step computed once, and the first aggregation fused into its fragment.
-import { EMPTY_LABELS, encodeUtf8, labelsFromObject, type Labels, type Matcher } from '@munjigi/model';
+import {
+  compileMatcher,
+  EMPTY_LABELS,
+  encodeUtf8,
+  labelsFromObject,
+  type Labels,
+  type Matcher,
+} from '@munjigi/model';
 import {
   unwrap,
   type Aggregate,
@@ -78,9 +85,7 @@ export function plan(expr: Expr, options: PlanOptions): Plan {
 
 /** Functions whose value depends on the evaluation time even where their arguments do not. */
 const UNSAFE: ReadonlySet<string> = new Set(
-  'days_in_month day_of_month day_of_week day_of_year end hour minute month year predict_linear range start step time'.split(
-    ' ',
-  ),
+  'days_in_month day_of_month day_of_week day_of_year hour minute month year predict_linear time'.split(' '),
 );
 
 const ANCHORED_FUNCTIONS: readonly string[] = ['changes', 'delta', 'increase', 'rate', 'resets'];
@@ -115,9 +120,12 @@ class Planner {
   /** How many of the expressions around the one that is planned need no buckets of histograms, and how many need them. */
   #statsWanted = 0;
   #bucketsWanted = 0;
+  /** What is planned is evaluated for a span of time; a query's end need not be a step of it. */
+  #inRange: boolean;
 
   constructor(o: PlanOptions) {
     this.#o = o;
+    this.#inRange = o.end_ms !== o.start_ms;
     this.#durations = {
       step_ms: o.step_ms,
       range_ms: o.end_ms - o.start_ms,
@@ -153,13 +161,22 @@ class Planner {
 
   /** Plans `e` at the times of `grid`; what is the same at all of them is planned for one. */
   node(e: Expr, grid: Grid): PlanNode {
-    if (grid.steps > 1 && !isLiteral(e) && typeOf(e) !== 'matrix' && this.#isInvariant(e)) {
+    if (this.#inRange && grid.steps > 0 && !isLiteral(e) && typeOf(e) !== 'matrix' && this.#isInvariant(e)) {
       const once: Grid = { ...grid, steps: 1 };
-      const input = this.#direct(e, once);
+      const input = this.#within(false, () => this.#direct(e, once));
       if (input.kind === 'number' || input.kind === 'string') return { ...input, grid };
       return { kind: 'repeat', input, grid, place: input.place };
     }
     return this.#direct(e, grid);
+  }
+
+  /** Plans what is evaluated for a span of time, or at one time. */
+  #within<T>(inRange: boolean, planned: () => T): T {
+    const before = this.#inRange;
+    this.#inRange = inRange;
+    const result = planned();
+    this.#inRange = before;
+    return result;
   }
 
   /** Whether an expression has the same value at all steps. */
@@ -180,7 +197,8 @@ class Planner {
       case 'binary':
         return this.#isInvariant(e.left) && this.#isInvariant(e.right);
       case 'aggregate':
-        return this.#isInvariant(e.expr) && (e.param === null || this.#isInvariant(e.param));
+        // As in Prometheus the parameter does not count: over a fixed time, that of the first step holds for all.
+        return this.#isInvariant(e.expr);
       case 'call':
         if (e.func === 'info') return this.#isInvariant(e.args[0]!) && this.#infoReference(e) !== null;
         if (e.func === 'timestamp')
@@ -212,10 +230,9 @@ class Planner {
         return this.node(e.expr, grid);
       case 'unary': {
         const input = this.node(e.expr, grid);
-        if (e.op === '+') return input;
-        return input.kind === 'number'
-          ? { ...input, value: -input.value }
-          : { kind: 'negate', input, grid, place };
+        if (input.kind === 'number')
+          return { ...input, value: e.op === '-' ? -input.value : input.value, place };
+        return e.op === '+' ? { kind: 'plus', input, grid, place } : { kind: 'negate', input, grid, place };
       }
       case 'binary': {
         const left = this.node(e.left, grid);
@@ -274,6 +291,7 @@ class Planner {
     grid: Grid,
     shift_ms: number,
     written: string = func,
+    offset?: number,
   ): PlanNode {
     const selector = e.kind === 'matrix' ? e.selector : e;
     if (selector.kind !== 'vector') throw new TypeError('a selector is expected');
@@ -289,10 +307,10 @@ class Planner {
     const seesOutside =
       selector.extended !== null &&
       (e.kind === 'matrix' || (selector.extended === 'smoothed' && func === 'last'));
-    const offset = this.#offset(selector.offset);
+    const moved = offset ?? this.#offset(selector.offset);
     const constant = args.every((a) => a.kind === 'number');
     const free = func === 'predict_linear' || !constant;
-    const { windows, fixed } = this.#windowGrid(grid, selector.at, offset, free);
+    const { windows, fixed } = this.#windowGrid(grid, selector.at, moved, free);
     const fragmentArgs: Float64Array[] = constant
       ? args.map((a) => Float64Array.of((a as { value: number }).value))
       : [];
@@ -319,6 +337,17 @@ class Planner {
       place,
     };
     return fixed ? { kind: 'repeat', input: node, grid, place } : { ...node, grid };
+  }
+
+  /**
+   * timestamp() of a selector. Where @ fixes the time, Prometheus fetches samples for the offset and then looks without it: what both windows
+   * have in common is seen.
+   */
+  #timeOfNewest(func: string, e: VectorSelector, grid: Grid): PlanNode {
+    if (e.at === null) return this.#selector(func, e, this.#lookback, [], grid, 0);
+    const offset = this.#offset(e.offset);
+    const range_ms = Math.max(0, this.#lookback - Math.abs(offset));
+    return this.#selector(func, e, range_ms, [], grid, 0, func, Math.max(0, offset));
   }
 
   #looksAtStarts(func: string, selector: VectorSelector): boolean {
@@ -368,8 +397,13 @@ class Planner {
       );
     // What samples a subquery gives decides which resets are seen: they are told from buckets.
     this.#bucketsWanted++;
-    const input = this.node(e.expr, { start_ms, step_ms, steps });
+    const planned = this.#within(steps > 0 && last !== start_ms, () =>
+      this.node(e.expr, { start_ms, step_ms, steps }),
+    );
     this.#bucketsWanted--;
+    // What has no step is not evaluated at all: it has no errors either.
+    const input: PlanNode =
+      steps === 0 ? { kind: 'nothing', grid: planned.grid, place: planned.place } : planned;
     return { input, range_ms, offset, at: e.at };
   }
 
@@ -402,7 +436,7 @@ class Planner {
     if (func === 'predict_linear' && at === null) extra.push({ kind: 'number', value: offset, grid, place });
     else if (func === 'predict_linear') {
       const fixed_s: PlanNode = { kind: 'number', value: windows.start_ms / 1000, grid, place };
-      const time: PlanNode = { kind: 'call', func: 'time', args: [], grid, place };
+      const time = this.#callNode('time', [], grid, place);
       const ahead: PlanNode = {
         kind: 'binary',
         op: '-',
@@ -440,6 +474,10 @@ class Planner {
     return fixed ? { kind: 'repeat', input: node, grid, place } : node;
   }
 
+  #callNode(func: string, args: readonly PlanNode[], grid: Grid, place: string): PlanNode {
+    return { kind: 'call', func, args, inRange: this.#inRange, grid, place };
+  }
+
   #call(e: Call, grid: Grid): PlanNode {
     const place = this.#place(e);
     switch (e.func) {
@@ -460,14 +498,14 @@ class Planner {
         return { kind: 'number', value: Math.PI, grid, place };
       case 'timestamp': {
         const arg = unwrap(e.args[0]!);
-        if (arg.kind === 'vector') return this.#selector('timestamp', arg, this.#lookback, [], grid, 0);
+        if (arg.kind === 'vector') return this.#timeOfNewest('timestamp', arg, grid);
         break;
       }
       case 'start_timestamp': {
         // Known of samples as they were stored alone.
         const arg = unwrap(e.args[0]!);
         if (arg.kind === 'vector' && this.#o.startTimestamps === true)
-          return this.#selector('start_timestamp', arg, this.#lookback, [], grid, 0);
+          return this.#timeOfNewest('start_timestamp', arg, grid);
         break;
       }
       case 'info':
@@ -491,7 +529,7 @@ class Planner {
     if (matrixAt >= 0) {
       return this.#window(e.func, e.args[matrixAt]!, args, grid);
     }
-    return { kind: 'call', func: e.func, args, grid, place };
+    return this.#callNode(e.func, args, grid, place);
   }
 
   /** The time at which all vectors in the first argument of info() look, if that is one; t_ms under @. */
@@ -587,12 +625,9 @@ function isLiteral(e: Expr): boolean {
   return inner.kind === 'number' || inner.kind === 'string';
 }
 
-/** Where a duration stands, as Prometheus tells it here: byte offsets of its start and end, without parentheses around it. */
+/** Where a duration stands, as Prometheus tells it here: byte offsets of its start and end. */
 function bytePlace(text: string, e: DurationExpr): string {
-  const binary = e.kind === 'duration' && e.left !== null && e.right !== null && !e.op.startsWith('m');
-  const start = binary ? e.left.start : e.start;
-  const end = binary ? e.right.end : e.end;
-  return `${utf8Length(text, start)}:${utf8Length(text, end)}`;
+  return `${utf8Length(text, e.start)}:${utf8Length(text, e.end)}`;
 }
 
 /** UTF-8 bytes of the text before a UTF-16 offset. */
@@ -617,6 +652,15 @@ function shiftArg(grid: Grid, windows: Grid, offset: number): Float64Array {
   );
 }
 
+/** Matchers that series are taken by before those that series are taken away by: Prometheus has put them into this order when it names what is absent. */
+function inFetchOrder(matchers: readonly Matcher[]): readonly Matcher[] {
+  const matchesEmpty = matchers.map((m) => compileMatcher(m)(''));
+  const mustBeSet = new Set(matchers.filter((_, i) => !matchesEmpty[i]).map((m) => m.name));
+  const takesAway = (m: Matcher, i: number): boolean =>
+    !mustBeSet.has(m.name) || ((m.op === '!=' || m.op === '!~') && matchesEmpty[i]!);
+  return [...matchers.filter((m, i) => !takesAway(m, i)), ...matchers.filter(takesAway)];
+}
+
 /** Labels that a selector fixes to one value each: what absent() shows. */
 function absentLabels(arg: Expr): Labels {
   const e = unwrap(arg);
@@ -624,7 +668,7 @@ function absentLabels(arg: Expr): Labels {
   if (selector.kind !== 'vector') return EMPTY_LABELS;
   const values: Record<string, string> = {};
   const seen = new Set<string>();
-  for (const m of selector.matchers) {
+  for (const m of inFetchOrder(selector.matchers)) {
     if (isMetadataLabel(m.name)) continue;
     if (m.op === '=' && !seen.has(m.name)) {
       values[m.name] = m.value;

@@ -8,8 +8,8 @@ import {
   type Labels,
   type Selection,
 } from '@munjigi/model';
-import { counterNameHint, uniqueAnnotations } from './annotations.ts';
-import type { Annotation, Budget, Fragment, FragmentAggregate, FragmentPartial } from './fragment.ts';
+import { counterNameHint, uniqueRemarks } from './annotations.ts';
+import type { Remark, Budget, Fragment, FragmentAggregate, FragmentPartial } from './fragment.ts';
 import { CELL, fragmentRange, HISTOGRAM_CELL_BYTES, noHistograms } from './fragment.ts';
 import { histogramSize, type Histogram } from './histogram/histogram.ts';
 import type { Whereabouts } from './histogram-rate.ts';
@@ -66,7 +66,7 @@ export async function runFragment(
           : new GroupSink(f, f.aggregate, window, b);
   const { mint, maxt } = fragmentRange(f);
   const keepsMarks = f.extended === undefined && OF_NEWEST.has(f.func);
-  const annotations: Annotation[] = [];
+  const annotations: Remark[] = [];
   const names = f.func === 'rate' || f.func === 'increase' ? new CounterNames(f.place, annotations) : null;
   const column = sharedColumn();
   let samplesRead = 0;
@@ -103,15 +103,15 @@ export async function runFragment(
       if (options.pause !== undefined) await options.pause();
     }
   }
-  return sink.result(samplesRead, uniqueAnnotations(annotations));
+  return sink.result(samplesRead, uniqueRemarks(annotations));
 }
 
 /** Functions of the newest sample in the look-back: they see the marks that end a series. */
 const OF_NEWEST: ReadonlySet<string> = new Set(['last', 'timestamp', 'start_timestamp', 'info']);
 const MOST_ANNOTATIONS = 1000;
 
-function keepUnique(annotations: Annotation[]): void {
-  const unique = uniqueAnnotations(annotations);
+function keepUnique(annotations: Remark[]): void {
+  const unique = uniqueRemarks(annotations);
   annotations.length = 0;
   annotations.push(...unique);
 }
@@ -158,7 +158,7 @@ interface Sink {
   add(c: Column, labels: SeriesLabels, i: number): boolean;
   /** Takes a series with histograms or start timestamps among its samples, marks included, and says what it gave. */
   addMixed(c: Column, labels: SeriesLabels, i: number, about: Whereabouts): Added;
-  result(samplesRead: number, annotations: readonly Annotation[]): FragmentPartial;
+  result(samplesRead: number, annotations: readonly Remark[]): FragmentPartial;
 }
 
 /** Reads a selection's labels as text, as far as they are needed. */
@@ -190,9 +190,9 @@ class SeriesLabels {
 class CounterNames {
   readonly #place: string;
   readonly #seen = new Set<string>();
-  readonly #annotations: Annotation[];
+  readonly #annotations: Remark[];
 
-  constructor(place: string, annotations: Annotation[]) {
+  constructor(place: string, annotations: Remark[]) {
     this.#place = place;
     this.#annotations = annotations;
   }
@@ -303,7 +303,7 @@ class RowSink implements Sink {
     this.#present = present;
   }
 
-  result(samplesRead: number, annotations: readonly Annotation[]): FragmentPartial {
+  result(samplesRead: number, annotations: readonly Remark[]): FragmentPartial {
     const { id, grid } = this.#f;
     const rows = this.#labels.length;
     const cells = rows * grid.steps;
@@ -411,7 +411,7 @@ class GroupSink implements Sink {
     return made;
   }
 
-  result(samplesRead: number, annotations: readonly Annotation[]): FragmentPartial {
+  result(samplesRead: number, annotations: readonly Remark[]): FragmentPartial {
     const { id, grid } = this.#f;
     const groups = [...this.#groups.values()];
     const { steps } = grid;
@@ -561,7 +561,7 @@ class MatrixSink implements Sink {
     return 'histograms';
   }
 
-  result(samplesRead: number, annotations: readonly Annotation[]): FragmentPartial {
+  result(samplesRead: number, annotations: readonly Remark[]): FragmentPartial {
     const first = new Uint32Array(this.#labels.length + 1);
     const t = new Float64Array(this.#total);
     const v = new Float64Array(this.#total);

@@ -5,7 +5,7 @@ import { histogramSize, type Histogram } from './histogram/histogram.ts';
 import { withoutMetadata } from './label-edit.ts';
 import { executionError, giveCells, takeBytes, takeCells } from './query-error.ts';
 
-/** Row r has cells r * steps + k, `present` says what is in each (CELL); rows need not be in any order. */
+/** Row r has cells r * steps + k, `present` says what is in each (CELL). At a single step rows stand in the order in which results are shown. */
 export interface Table {
   readonly type: 'table';
   steps: number;
@@ -132,19 +132,18 @@ export function dropNames(t: Table, delayed: boolean): Table {
   return joinEqualRows(t);
 }
 
-/** Joins rows with equal labels; throws where two have a value at one step. */
+/**
+ * Joins rows with equal labels; throws where two have a value at one step. Whether the name is to be dropped, the row with the first value
+ * says.
+ */
 export function joinEqualRows(t: Table): Table {
   if (t.labels.length < 2) return t;
   const byKey = new Map<string, number>();
   const rows: number[] = [];
-  let values = t.values;
-  let present = t.present;
-  let drops = t.drops;
-  let histograms = t.histograms;
+  let out = t;
   let copied = t.owned;
   t.labels.forEach((labels, row) => {
-    // A row whose name will be dropped is not the same as one that keeps it.
-    const key = `${t.drops[row]}${labelsKey(labels)}`;
+    const key = labelsKey(labels);
     const first = byKey.get(key);
     if (first === undefined) {
       byKey.set(key, row);
@@ -152,24 +151,34 @@ export function joinEqualRows(t: Table): Table {
       return;
     }
     if (!copied) {
-      values = values.slice();
-      present = present.slice();
-      drops = drops.slice();
-      if (histograms !== null) histograms = [...histograms];
+      out = { ...t, values: t.values.slice(), present: t.present.slice(), drops: t.drops.slice() };
+      if (t.histograms !== null) out.histograms = [...t.histograms];
       copied = true;
     }
-    for (let k = 0; k < t.steps; k++) {
-      const from = row * t.steps + k;
-      if (present[from] === 0) continue;
-      const to = first * t.steps + k;
-      if (present[to] !== 0) throw executionError(DUPLICATE_LABELS);
-      values[to] = values[from]!;
-      present[to] = present[from]!;
-      if (histograms !== null) histograms[to] = histograms[from]!;
-    }
+    moveRow(out, row, first);
   });
-  if (rows.length === t.labels.length) return t;
-  return pickRows({ ...t, values, present, drops, histograms }, rows);
+  return rows.length === t.labels.length ? t : pickRows(out, rows);
+}
+
+/** Moves a row's cells into another one of the same labels. */
+function moveRow(t: Table, row: number, to: number): void {
+  const { steps, present, values, histograms } = t;
+  if (firstCell(t, row) < firstCell(t, to)) t.drops[to] = t.drops[row]!;
+  for (let k = 0; k < steps; k++) {
+    const from = row * steps + k;
+    if (present[from] === CELL.absent) continue;
+    const at = to * steps + k;
+    if (present[at] !== CELL.absent) throw executionError(DUPLICATE_LABELS);
+    values[at] = values[from]!;
+    present[at] = present[from]!;
+    if (histograms !== null) histograms[at] = histograms[from]!;
+  }
+}
+
+/** Step of a row's first cell. */
+function firstCell(t: Table, row: number): number {
+  for (let k = 0; k < t.steps; k++) if (t.present[row * t.steps + k] !== CELL.absent) return k;
+  return t.steps;
 }
 
 /** A table of the given rows in the given order. */

@@ -575,8 +575,7 @@ const doubleExponentialSmoothing: WindowFunction = (s, w, args, out, present, at
   const smooth: OfWindow = (_t, v, lo, hi, _args, k) => {
     const sf = argAt(args, 0, k);
     const tf = argAt(args, 1, k);
-    checkFactor('smoothing', sf);
-    checkFactor('trend', tf);
+    checkFactors(args, k);
     return smoothed(v, lo, hi, sf, tf);
   };
   slide(1, smooth)(s, w, args, out, present, at);
@@ -590,6 +589,12 @@ const doubleExponentialSmoothing: WindowFunction = (s, w, args, out, present, at
     if (hi - lo < 2) present[at + k] = 0;
   }
 };
+
+/** Throws QueryError where a factor is none. */
+export function checkFactors(args: readonly Float64Array[], k: number): void {
+  checkFactor('smoothing', argAt(args, 0, k));
+  checkFactor('trend', argAt(args, 1, k));
+}
 
 function checkFactor(name: string, x: number): void {
   if (x > 0 && x < 1) return;
