@@ -1,6 +1,7 @@
 // /query, /query_range, /query_exemplars, /format_query, /parse_query.
 import type { HttpRequest, HttpResponse } from '@munjigi/env';
-import { printDuration, type Evaluation } from '@munjigi/query';
+import { printGoDuration } from '@munjigi/model';
+import type { Evaluation } from '@munjigi/query';
 import type { ApiDeps } from './deps.ts';
 import { READ_OR_FORM, type Endpoints } from './endpoint.ts';
 import {
@@ -17,16 +18,12 @@ import {
   requiredDuration,
   requiredTime,
 } from './params.ts';
-import { queryReply } from './reply.ts';
+import { ask } from './reply.ts';
 
 /** Enough for 60 s over a week or 1 h over a year. */
 const MAX_POINTS = 11_000;
 
 export function queryEndpoints({ clock, query }: ApiDeps): Endpoints {
-  const ask = async (
-    request: Parameters<typeof query.query>[0],
-    { method, signal }: HttpRequest,
-  ): Promise<HttpResponse> => queryReply(await query.query(request, signal), method);
   /** In Prometheus' order: the times are judged between the limit and these. */
   const options = (r: HttpRequest, limit: number): Evaluation => {
     const { params, method, path, remoteAddress } = r;
@@ -44,7 +41,7 @@ export function queryEndpoints({ clock, query }: ApiDeps): Endpoints {
   const instant = (r: HttpRequest): Promise<HttpResponse> => {
     const limit = limitParameter(r.params);
     const time_ms = optionalTime(r.params, 'time', clock.now());
-    return ask({ kind: 'instant', ...options(r, limit), time_ms }, r);
+    return ask(query, { kind: 'instant', ...options(r, limit), time_ms }, r);
   };
   const range = (r: HttpRequest): Promise<HttpResponse> => {
     const { params } = r;
@@ -64,7 +61,7 @@ export function queryEndpoints({ clock, query }: ApiDeps): Endpoints {
       throw new BadRequest(
         'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)',
       );
-    return ask({ kind: 'range', ...options(r, limit), start_ms, end_ms, step_ms }, r);
+    return ask(query, { kind: 'range', ...options(r, limit), start_ms, end_ms, step_ms }, r);
   };
   const exemplars = (r: HttpRequest): Promise<HttpResponse> => {
     const { params } = r;
@@ -72,12 +69,12 @@ export function queryEndpoints({ clock, query }: ApiDeps): Endpoints {
     const maxt = optionalTime(params, 'end', MAX_TIME_MS);
     if (maxt < mint) throw new BadRequest('end timestamp must not be before start timestamp');
     const text = params.get('query') ?? '';
-    return ask({ kind: 'exemplars', query: text, mint, maxt }, r);
+    return ask(query, { kind: 'exemplars', query: text, mint, maxt }, r);
   };
   const written =
     (kind: 'format' | 'parse') =>
     (r: HttpRequest): Promise<HttpResponse> =>
-      ask({ kind, query: r.params.get('query') ?? '' }, r);
+      ask(query, { kind, query: r.params.get('query') ?? '' }, r);
   return {
     '/query': { methods: READ_OR_FORM, needsStore: true, handle: instant },
     '/query_range': { methods: READ_OR_FORM, needsStore: true, handle: range },
@@ -115,7 +112,7 @@ function costOptions(params: URLSearchParams): {
   if ('error' in read) throw new BadRequest(`error parsing max_query_duration: ${read.error}`);
   if (read.ms < 0)
     throw new BadRequest(
-      `error parsing max_query_duration: must not be negative, got ${printDuration(read.ms)}`,
+      `error parsing max_query_duration: must not be negative, got ${printGoDuration(read.ms)}`,
     );
   return { ...counts, maxDuration_ms: read.ms };
 }
@@ -128,7 +125,7 @@ function timeoutOption(params: URLSearchParams): { timeout_ms?: number } {
   const timeout_ms = optionalDuration(params, 'timeout');
   if (timeout_ms === null) return {};
   if (timeout_ms <= 0)
-    throw invalidParameter('timeout', `timeout must be positive, got ${printDuration(timeout_ms)}`);
+    throw invalidParameter('timeout', `timeout must be positive, got ${printGoDuration(timeout_ms)}`);
   return { timeout_ms };
 }
 

@@ -1,6 +1,7 @@
 // Replies: Prometheus' JSON envelope, plain text, and what headers they have.
-import type { HttpResponse } from '@munjigi/env';
-import { ERROR_STATUS, type ErrorType, type QueryReply } from '@munjigi/query';
+import type { HttpRequest, HttpResponse } from '@munjigi/env';
+import { ERROR_STATUS, type ErrorType, type QueryReply, type QueryRequest } from '@munjigi/query';
+import type { ApiDeps } from './deps.ts';
 
 const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
@@ -19,6 +20,15 @@ function json(status: number, value: object): HttpResponse {
 
 export function finishedJson(status: number, body: Uint8Array | string): HttpResponse {
   return { status, headers: status === 204 ? {} : { 'content-type': JSON_TYPE }, body };
+}
+
+/** What the pool answers to a request. */
+export async function ask(
+  pool: ApiDeps['query'],
+  request: QueryRequest,
+  { method, signal }: HttpRequest,
+): Promise<HttpResponse> {
+  return queryReply(await pool.query(request, signal), method);
 }
 
 /** What the pool answered: whole, or piece by piece as the client takes them. */

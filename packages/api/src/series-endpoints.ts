@@ -1,5 +1,4 @@
 // /labels, /label/:name/values, /series, /metadata.
-import type { HttpRequest, HttpResponse } from '@munjigi/env';
 import type { SeriesChoice } from '@munjigi/query';
 import type { ApiDeps } from './deps.ts';
 import { READ, READ_OR_FORM, type Endpoints } from './endpoint.ts';
@@ -11,18 +10,14 @@ import {
   MIN_TIME_MS,
   optionalTime,
 } from './params.ts';
-import { queryReply } from './reply.ts';
+import { ask } from './reply.ts';
 
 export function seriesEndpoints({ query }: ApiDeps): Endpoints {
-  const ask = async (
-    request: Parameters<typeof query.query>[0],
-    { method, signal }: HttpRequest,
-  ): Promise<HttpResponse> => queryReply(await query.query(request, signal), method);
   return {
     '/labels': {
       methods: READ_OR_FORM,
       needsStore: true,
-      handle: (r) => ask({ kind: 'labels', ...choice(r.params) }, r),
+      handle: (r) => ask(query, { kind: 'labels', ...choice(r.params) }, r),
     },
     '/label/:name/values': {
       methods: READ,
@@ -30,7 +25,7 @@ export function seriesEndpoints({ query }: ApiDeps): Endpoints {
       handle: (r, name) => {
         const label = name.startsWith('U__') ? unescapeName(name) : name;
         if (label === '') throw new BadRequest(`invalid label name: ${JSON.stringify(label)}`);
-        return ask({ kind: 'values', label, ...choice(r.params) }, r);
+        return ask(query, { kind: 'values', label, ...choice(r.params) }, r);
       },
     },
     '/series': {
@@ -38,7 +33,7 @@ export function seriesEndpoints({ query }: ApiDeps): Endpoints {
       needsStore: true,
       handle: (r) => {
         if (!r.params.has('match[]')) throw new BadRequest('no match[] parameter provided');
-        return ask({ kind: 'series', ...choice(r.params) }, r);
+        return ask(query, { kind: 'series', ...choice(r.params) }, r);
       },
     },
     '/metadata': {
@@ -46,6 +41,7 @@ export function seriesEndpoints({ query }: ApiDeps): Endpoints {
       needsStore: true,
       handle: (r) =>
         ask(
+          query,
           {
             kind: 'metadata',
             metric: r.params.get('metric') ?? '',

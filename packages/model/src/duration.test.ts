@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseDuration, printDuration } from './duration.ts';
+import { parseDuration, printDuration, printGoDuration } from './duration.ts';
 
 test.each([
   ['0', 0],
@@ -49,3 +49,16 @@ test('what is printed reads back', () => {
     expect(parseDuration(printDuration(ms))).toEqual({ ms });
   }
 });
+
+test.each<[ms: number, text: string]>([
+  [0, '0s'],
+  [7, '7ms'],
+  [0.25, '250µs'],
+  [0.0005, '500ns'],
+  [20.5, '20.5ms'],
+  [1500, '1.5s'],
+  [60_000, '1m0s'],
+  [7_200_000, '2h0m0s'],
+  [6_360_374, '1h46m0.374s'],
+  [-61_000, '-1m1s'],
+])('%d ms as Go prints it', (ms, text) => expect(printGoDuration(ms)).toBe(text));

@@ -1,10 +1,10 @@
 // A plan as people read it: a tree of what is done, where in the query it stands, at which times and on what.
-import { labelPairs, METRIC_NAME, printDuration, printRfc3339, formatNumber } from '@munjigi/model';
+import { labelPairs, printDuration, printRfc3339, formatNumber } from '@munjigi/model';
 import type { Matching } from './ast.ts';
 import { fragmentRange, type Fragment, type Grid } from './fragment.ts';
 import type { Plan } from './plan.ts';
 import type { AggregateNode, BinaryNode, FragmentNode, PlanNode, WindowNode } from './plan-node.ts';
-import { printMatcher } from './print.ts';
+import { printMatcher, printSelector } from './print.ts';
 
 export interface Explained {
   readonly node: PlanNode;
@@ -133,7 +133,7 @@ class Explainer {
       f.aggregate === null ? function_ : `${f.aggregate.op}${grouping(f.aggregate)} of each ${function_}`;
     const details: Detail[] = [
       ...times,
-      ['selector', selectorText(f)],
+      ['selector', printSelector(f.matchers)],
       ['windows', windowsText(f.grid, f.range_ms, n.grid)],
       ['reads', `${printRfc3339(mint)} to ${printRfc3339(maxt)}`],
     ];
@@ -186,16 +186,6 @@ function argText(values: Float64Array): string {
 function grouping({ without, labels }: Pick<AggregateNode, 'without' | 'labels'>): string {
   if (without) return ` without (${labels.join(', ')})`;
   return labels.length === 0 ? '' : ` by (${labels.join(', ')})`;
-}
-
-/** As in a query: the name before the braces where there is one. */
-function selectorText(f: Fragment): string {
-  const named = f.matchers.find(
-    (m) => m.name === METRIC_NAME && m.op === '=' && /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(m.value),
-  );
-  const rest = f.matchers.filter((m) => m !== named).map(printMatcher);
-  if (named === undefined) return `{${rest.join(', ')}}`;
-  return rest.length === 0 ? named.value : `${named.value}{${rest.join(', ')}}`;
 }
 
 /** `t` is an evaluation time where windows end at those. */

@@ -13,7 +13,7 @@ export {
   type ParseResult,
 } from './parse.ts';
 export { placeOf, printParseError, type ParseError, type Place } from './position.ts';
-export { prettyExpr, printDurationExpr, printExpr, printMatcher } from './print.ts';
+export { prettyExpr, printDurationExpr, printExpr, printSelector } from './print.ts';
 export { EMPTY_HISTOGRAM, equalHistograms, type Histogram } from './histogram/histogram.ts';
 export { printHistogram } from './histogram/print.ts';
 export { execute } from './execute.ts';

@@ -1,5 +1,5 @@
 // A tree as text again, in Prometheus' canonical form. parse(printExpr(e)) says the same as e (`Inf ^ x` with another tree).
-import { formatNumber, printDuration, quoteText, type Matcher } from '@munjigi/model';
+import { formatNumber, METRIC_NAME, printDuration, quoteText, type Matcher } from '@munjigi/model';
 import {
   childrenOf,
   type Aggregate,
@@ -21,15 +21,12 @@ export function printExpr(e: Expr): string {
       return quoteText(e.value);
     case 'vector':
       return (
-        printSelector(e) +
-        printAt(e.at) +
-        (e.extended === null ? '' : ` ${e.extended}`) +
-        printOffset(e.offset)
+        printVector(e) + printAt(e.at) + (e.extended === null ? '' : ` ${e.extended}`) + printOffset(e.offset)
       );
     case 'matrix': {
       const s = e.selector;
       const extended = s.extended === null ? '' : ` ${s.extended}`;
-      return `${printSelector(s)}[${printDurationExpr(e.range)}]${extended}${printAt(s.at)}${printOffset(s.offset)}`;
+      return `${printVector(s)}[${printDurationExpr(e.range)}]${extended}${printAt(s.at)}${printOffset(s.offset)}`;
     }
     case 'subquery':
       return printExpr(e.expr) + printSubqueryTimes(e);
@@ -120,12 +117,22 @@ function printSubqueryTimes(e: Subquery): string {
 }
 
 /** A vector selector without its modifiers. */
-function printSelector(e: VectorSelector): string {
+function printVector(e: VectorSelector): string {
   const shown = e.matchers.filter(
     (m) => !(m.name === '__name__' && m.op === '=' && m.value === e.name && m.value !== ''),
   );
   if (shown.length === 0) return e.name === '' ? '{}' : e.name;
   return `${e.name}{${shown.map(printMatcher).sort().join(',')}}`;
+}
+
+/** Matchers alone as a selector: the name before the braces where it may stand there. */
+export function printSelector(matchers: readonly Matcher[]): string {
+  const named = matchers.find(
+    (m) => m.name === METRIC_NAME && m.op === '=' && /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(m.value),
+  );
+  const rest = matchers.filter((m) => m !== named).map(printMatcher);
+  if (named === undefined) return `{${rest.join(', ')}}`;
+  return rest.length === 0 ? named.value : `${named.value}{${rest.join(', ')}}`;
 }
 
 /** `name="value"`, the name quoted where it must be. */

@@ -1,11 +1,15 @@
 // Prometheus' query-cost: limits that `prometheus.yml` sets for all queries, which a request may lower for itself and never raise.
-import { printDuration } from './go-duration.ts';
-import { RequestError, type QueryRequest } from './request.ts';
+import { printGoDuration } from '@munjigi/model';
+import { isEvaluation, RequestError, type QueryRequest } from './request.ts';
 
-/** `global.query_max_series`, `query_max_samples_read` and `query_max_duration`; 0: no limit. */
-export interface CostCeilings {
+/** What the evaluation of a query looks at: `global.query_max_series`, `query_max_samples_read`; 0: no limit. */
+export interface CostLimits {
   readonly maxSeries: number;
   readonly maxSamplesRead: number;
+}
+
+/** With `query_max_duration`, which the pool looks at; 0: no limit. */
+export interface CostCeilings extends CostLimits {
   readonly maxDuration_ms: number;
 }
 
@@ -13,7 +17,7 @@ export const NO_CEILINGS: CostCeilings = { maxSeries: 0, maxSamplesRead: 0, maxD
 
 /** What holds for one request. `timeout_ms` is query.timeout, the ceiling of durations where there is no other. Throws RequestError. */
 export function costOf(request: QueryRequest, ceilings: CostCeilings, timeout_ms: number): CostCeilings {
-  const own = request.kind === 'instant' || request.kind === 'range' ? request : NO_CEILINGS;
+  const own = isEvaluation(request) ? request : NO_CEILINGS;
   const { maxSeries = 0, maxSamplesRead = 0, maxDuration_ms = 0 } = own;
   const duration = ceilings.maxDuration_ms > 0 ? ceilings.maxDuration_ms : timeout_ms;
   return {
@@ -21,7 +25,7 @@ export function costOf(request: QueryRequest, ceilings: CostCeilings, timeout_ms
     maxSamplesRead: lowered('max_samples_read', maxSamplesRead, ceilings.maxSamplesRead, String),
     maxDuration_ms:
       maxDuration_ms > 0
-        ? lowered('max_query_duration', maxDuration_ms, duration, printDuration)
+        ? lowered('max_query_duration', maxDuration_ms, duration, printGoDuration)
         : ceilings.maxDuration_ms,
   };
 }

@@ -1,7 +1,7 @@
 // The pool's threads: started, joined to the store and to each other, given queries, and replaced when they end.
 import { EnvError, joinPort, type Caller, type Env, type Port, type Worker } from '@munjigi/env';
 import { closeBudget } from '@munjigi/promql';
-import type { CostLimits } from './fragment-io.ts';
+import type { CostLimits } from './cost-limits.ts';
 import { errorReply, type QueryReply, type QueryRequest, type ReplyRest } from './request.ts';
 import type { WorkerPiece, WorkerReply } from './worker.ts';
 

@@ -14,16 +14,10 @@ import {
   type Plan,
   type QueryIO,
 } from '@munjigi/promql';
+import type { CostLimits } from './cost-limits.ts';
 import { exprJson } from './expr-json.ts';
 import { federate } from './federate.ts';
-import {
-  createFragmentIO,
-  newTally,
-  overMemory,
-  type CostLimits,
-  type FragmentTally,
-  type Peer,
-} from './fragment-io.ts';
+import { createFragmentIO, newTally, type FragmentTally, type Peer } from './fragment-io.ts';
 import { answerLabels, parseQuery } from './label-query.ts';
 import {
   errorReply,
@@ -31,17 +25,17 @@ import {
   RequestError,
   successBody,
   type ErrorType,
+  type EvaluationRequest,
   type QueryCost,
   type QueryReply,
   type QueryRequest,
 } from './request.ts';
+import { overMemory } from './select-room.ts';
 import { queryStats } from './stats.ts';
 import { stepSamples } from './step-samples.ts';
 import { streamed } from './streamed.ts';
 import type { Turns } from './turns.ts';
 import { answerPieces, takeAnswerRoom, type AnswerParts } from './write-answer.ts';
-
-type EvaluationRequest = Extract<QueryRequest, { kind: 'instant' | 'range' }>;
 
 /** What a thread answers requests with. */
 export interface Evaluator {
@@ -116,7 +110,7 @@ export async function answer(
 
 function textual(json: string, done: () => void): QueryReply {
   done();
-  return { status: 200, body: successBody(json, [], []), error: null, cost: NO_COST };
+  return { status: 200, body: successBody(json), error: null, cost: NO_COST };
 }
 
 interface Ran<T> {

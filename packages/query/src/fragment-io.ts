@@ -4,6 +4,7 @@ import type { ChunkReader, Querier, Selection, SymbolReader } from '@munjigi/mod
 import {
   fragmentRange,
   mergePartials,
+  printSelector,
   QueryError,
   runFragment,
   type Budget,
@@ -12,9 +13,10 @@ import {
   type MatrixResult,
   type QueryIO,
 } from '@munjigi/promql';
+import type { CostLimits } from './cost-limits.ts';
 import { RequestError } from './request.ts';
 import { addStepCounts, countingReader, newStepCounts, type StepCounts } from './sample-counts.ts';
-import { selectorText, selectWithin } from './select-room.ts';
+import { overMemory, selectWithin } from './select-room.ts';
 import { shareOut } from './shares.ts';
 
 /** Another worker that does part of the work. */
@@ -44,12 +46,6 @@ export interface Counting {
   /** Samples at each step, for `stats`. */
   readonly steps: boolean;
   /** Most samples that the query may read; 0: all. */
-  readonly maxSamplesRead: number;
-}
-
-/** What the query may cost (Prometheus' query-cost); 0: no limit. */
-export interface CostLimits {
-  readonly maxSeries: number;
   readonly maxSamplesRead: number;
 }
 
@@ -118,7 +114,7 @@ export function createFragmentIO(context: FragmentContext, tally: FragmentTally)
     const s = await select(f);
     tally.select_ms += clock.monotonic() - begin;
     tally.seriesTouched += s.count;
-    tally.selectors.set(selectorText(f.matchers), s.count);
+    tally.selectors.set(printSelector(f.matchers), s.count);
     if (cost.maxSeries > 0 && tally.seriesTouched > cost.maxSeries)
       throw new RequestError('cost_limit', 'query would load too many series into memory in query execution');
     for (const warning of s.warnings) tally.warnings.add(warning);
@@ -132,24 +128,10 @@ export function createFragmentIO(context: FragmentContext, tally: FragmentTally)
     run: (f) =>
       run(f).catch((error: unknown) => {
         if (!(error instanceof QueryError) || error.kind !== 'memory') throw error;
-        const series = tally.selectors.get(selectorText(f.matchers));
-        throw overMemory(error, [[selectorText(f.matchers), series]], f.place);
+        const series = tally.selectors.get(printSelector(f.matchers));
+        throw overMemory(error, [[printSelector(f.matchers), series]], f.place);
       }),
   };
-}
-
-/** The same refusal with the selectors that it is about and, where they are known, their numbers of series. */
-export function overMemory(
-  error: QueryError,
-  selectors: readonly (readonly [text: string, series: number | undefined])[],
-  place: string,
-): RequestError {
-  const named = selectors.map(([text, n]) => (n === undefined ? text : `${text} (${n} series)`)).join(', ');
-  const at = place === '' ? '' : ` at ${place}`;
-  return new RequestError(
-    'execution',
-    `${error.message}${named === '' ? '' : `; it asks for ${named}${at}`}`,
-  );
 }
 
 async function runShared(

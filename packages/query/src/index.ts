@@ -1,5 +1,4 @@
 export { readSelectors } from './label-query.ts';
-export { printDuration } from './go-duration.ts';
 export { queryLocal, type LocalOptions } from './local.ts';
 export {
   createQueryPool,

@@ -15,6 +15,7 @@ import {
   parse,
   parseSelector,
   printParseError,
+  printSelector,
   QueryError,
   takeBytes,
   walk,
@@ -29,7 +30,7 @@ import {
   type QueryRequest,
   type SeriesChoice,
 } from './request.ts';
-import { selectWithin, selectorText } from './select-room.ts';
+import { mostBytes, overMemory, selectWithin } from './select-room.ts';
 import { envelope, streamed } from './streamed.ts';
 
 type LabelRequest = Extract<
@@ -146,7 +147,7 @@ async function series(request: SeriesChoice, querier: Querier, tools: LabelTools
       await labelsOf(selection, tools, all);
     } catch (error) {
       if (!(error instanceof QueryError) || error.kind !== 'memory') throw error;
-      throw new RequestError('execution', `${error.message}; it asks for ${selectorText(matchers)}`);
+      throw overMemory(error, [[printSelector(matchers), undefined]], '');
     }
   }
   if (request.match.length > 1)
@@ -190,7 +191,8 @@ async function names(
 ): Promise<Data> {
   const { mint, maxt, limit } = request;
   const matchers = readSelectors(request.match, false);
-  const most = mostTexts(budget);
+  // So many fit: one more is refused when it comes.
+  const most = Math.floor(mostBytes(budget) / TEXT_BYTES);
   const asked = limit > 0 ? Math.min(limit, most) + 1 : most === Infinity ? 0 : most + 1;
   const q = { mint, maxt, matchers, limit: asked };
   let found: string[];
@@ -204,12 +206,6 @@ async function names(
     warnings = [...warnings, TRUNCATED];
   }
   return { warnings, parts: listParts(found, TEXTS_PER_PIECE, (some) => JSON.stringify(some), pause) };
-}
-
-/** So many texts fit into the memory of one query: one more is refused when it comes. */
-function mostTexts({ limits }: Budget): number {
-  const limit = Math.min(limits.maxBytes || Infinity, limits.maxTotalBytes || Infinity);
-  return Math.floor(limit / TEXT_BYTES);
 }
 
 async function metadata(

@@ -2,8 +2,8 @@
 import type { Clock } from '@munjigi/env';
 import type { ChunkReader, Queryable } from '@munjigi/model';
 import { newBudget, type Limits } from '@munjigi/promql';
+import { NO_CEILINGS, type CostLimits } from './cost-limits.ts';
 import { answer } from './evaluate.ts';
-import type { CostLimits } from './fragment-io.ts';
 import { wholeReply, type QueryReply, type QueryRequest } from './request.ts';
 import { createSymbolCache } from './symbol-cache.ts';
 import { createTurns } from './turns.ts';
@@ -26,7 +26,7 @@ export function queryLocal(
   const terms = {
     budget,
     queued_ms: 0,
-    cost: options.cost ?? { maxSeries: 0, maxSamplesRead: 0 },
+    cost: options.cost ?? NO_CEILINGS,
     subqueryStep_ms: 60_000,
     counted: false,
   };

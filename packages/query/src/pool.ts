@@ -7,8 +7,15 @@ import { NO_ACTIVE_LOG, openActiveLog } from './active-log.ts';
 import { costOf, NO_CEILINGS, type CostCeilings } from './cost-limits.ts';
 import { startCrew, type CrewRun } from './crew.ts';
 import { createPoolMetrics } from './pool-metrics.ts';
-import { isEvaluation, logSlow, openQueryLog, type QueryLog } from './query-log.ts';
-import { errorReply, RequestError, type QueryReply, type QueryRequest, type ReplyRest } from './request.ts';
+import { logSlow, openQueryLog, type QueryLog } from './query-log.ts';
+import {
+  errorReply,
+  isEvaluation,
+  RequestError,
+  type QueryReply,
+  type QueryRequest,
+  type ReplyRest,
+} from './request.ts';
 
 export interface QueryPoolOptions {
   /** Threads. */

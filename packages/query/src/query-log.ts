@@ -2,14 +2,8 @@
 // slow one in our own log.
 import type { Files, Log } from '@munjigi/env';
 import { printRfc3339 } from '@munjigi/model';
-import type { QueryReply, QueryRequest } from './request.ts';
+import type { EvaluationRequest, QueryReply } from './request.ts';
 import { queryStats } from './stats.ts';
-
-export type EvaluationRequest = Extract<QueryRequest, { kind: 'instant' | 'range' }>;
-
-export function isEvaluation(request: QueryRequest): request is EvaluationRequest {
-  return request.kind === 'instant' || request.kind === 'range';
-}
 
 export interface QueryLog {
   readonly path: string;

@@ -63,6 +63,13 @@ export type QueryRequest =
   | { readonly kind: 'format'; readonly query: string }
   | { readonly kind: 'parse'; readonly query: string };
 
+/** Those that evaluate. */
+export type EvaluationRequest = Extract<QueryRequest, { kind: 'instant' | 'range' }>;
+
+export function isEvaluation(request: QueryRequest): request is EvaluationRequest {
+  return request.kind === 'instant' || request.kind === 'range';
+}
+
 /** Prometheus' error types with the status that each has. */
 export const ERROR_STATUS = {
   bad_data: 400,
@@ -177,20 +184,6 @@ export function errorReply(error: QueryError, cost: QueryCost = NO_COST): QueryR
 }
 
 /** The success envelope around finished JSON of `data`. */
-export function successBody(
-  data: Uint8Array | string,
-  warnings: readonly string[],
-  infos: readonly string[],
-): Uint8Array<ArrayBuffer> {
-  const head = encoder.encode('{"status":"success","data":');
-  const middle = typeof data === 'string' ? encoder.encode(data) : data;
-  let tail = '';
-  if (warnings.length > 0) tail += `,"warnings":${JSON.stringify(warnings)}`;
-  if (infos.length > 0) tail += `,"infos":${JSON.stringify(infos)}`;
-  const end = encoder.encode(`${tail}}`);
-  const body = new Uint8Array(head.length + middle.length + end.length);
-  body.set(head, 0);
-  body.set(middle, head.length);
-  body.set(end, head.length + middle.length);
-  return body;
+export function successBody(data: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(`{"status":"success","data":${data}}`);
 }

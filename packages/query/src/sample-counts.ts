@@ -1,6 +1,6 @@
 // What a query consumes, counted as Prometheus counts it: an instant selector one sample a step, a range selector every sample of every
 // window (`total`) and every sample once (`read`). Counted beside the evaluation, on the columns that it reads, and only when asked for.
-import type { ChunkReader, Column } from '@munjigi/model';
+import { isStale, type ChunkReader, type Column } from '@munjigi/model';
 import { BUDGET, type Budget, type Fragment } from '@munjigi/promql';
 import { RequestError } from './request.ts';
 
@@ -42,13 +42,6 @@ export function countingReader(
   };
 }
 
-const STALE_LOW = 2;
-const STALE_HIGH = 0x7ff00000;
-
-function isStale(c: Column, i: number): boolean {
-  return c.bits[2 * i] === STALE_LOW && c.bits[2 * i + 1] === STALE_HIGH;
-}
-
 /** The newest sample in the look-back, where it is no staleness mark. */
 function countLast({ grid, range_ms }: Fragment, c: Column, { total, read }: StepCounts): number {
   let at = -1;
@@ -56,7 +49,7 @@ function countLast({ grid, range_ms }: Fragment, c: Column, { total, read }: Ste
   for (let k = 0; k < grid.steps; k++) {
     const end = grid.start_ms + k * grid.step_ms;
     while (at + 1 < c.n && c.t[at + 1]! <= end) at++;
-    if (at < 0 || c.t[at]! <= end - range_ms || isStale(c, at)) continue;
+    if (at < 0 || c.t[at]! <= end - range_ms || isStale(c.bits, at)) continue;
     total[k]!++;
     read[k]!++;
     sum++;
@@ -70,13 +63,13 @@ function countWindows({ grid, range_ms }: Fragment, c: Column, { total, read }: 
     const end = grid.start_ms + k * grid.step_ms;
     let fresh = 0;
     while (to < c.n && c.t[to]! <= end) {
-      if (!isStale(c, to)) {
+      if (!isStale(c.bits, to)) {
         held++;
         if (c.t[to]! > end - range_ms) fresh++;
       }
       to++;
     }
-    while (from < to && c.t[from]! <= end - range_ms) if (!isStale(c, from++)) held--;
+    while (from < to && c.t[from]! <= end - range_ms) if (!isStale(c.bits, from++)) held--;
     total[k]! += held;
     read[k]! += fresh;
     sum += fresh;

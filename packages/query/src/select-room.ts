@@ -1,13 +1,7 @@
 // A selection that stays within the query's memory: room is taken before the store makes it, and what it did not need is given back.
-import {
-  METRIC_NAME,
-  selectionBytes,
-  type Matcher,
-  type Querier,
-  type SelectHints,
-  type Selection,
-} from '@munjigi/model';
-import { giveBytes, printMatcher, takeBytes, type Budget } from '@munjigi/promql';
+import { selectionBytes, type Matcher, type Querier, type SelectHints, type Selection } from '@munjigi/model';
+import { giveBytes, takeBytes, type Budget, type QueryError } from '@munjigi/promql';
+import { RequestError } from './request.ts';
 
 /** Enough for some ten thousand series; whatever needs more is asked for again with the room that it needs. */
 const FIRST_ROOM_BYTES: number = 4 * 1024 * 1024;
@@ -37,17 +31,35 @@ export async function selectWithin(
 }
 
 /** 0: nothing is limited. */
-function firstRoom({ limits }: Budget): number {
-  const limit = Math.min(limits.maxBytes || Infinity, limits.maxTotalBytes || Infinity);
+function firstRoom(budget: Budget): number {
+  const limit = mostBytes(budget);
   return limit === Infinity ? 0 : Math.min(FIRST_ROOM_BYTES, Math.ceil(limit / FIRST_ROOM_SHARE));
 }
 
-/** A selector for the reader of a message, at most so long. */
-export function selectorText(matchers: readonly Matcher[]): string {
-  const name = matchers.find((m) => m.name === METRIC_NAME && m.op === '=');
-  const others = matchers.filter((m) => m !== name).map(printMatcher);
-  const text = `${name?.value ?? ''}${others.length > 0 || name === undefined ? `{${others.join(',')}}` : ''}`;
-  return text.length <= MAX_SELECTOR_TEXT ? text : `${text.slice(0, MAX_SELECTOR_TEXT)}...`;
+/** What one query can hold at most. */
+export function mostBytes({ limits }: Budget): number {
+  return Math.min(limits.maxBytes || Infinity, limits.maxTotalBytes || Infinity);
 }
 
+/** The same refusal with the selectors that it is about and, where they are known, their numbers of series. */
+export function overMemory(
+  error: QueryError,
+  selectors: readonly (readonly [text: string, series: number | undefined])[],
+  place: string,
+): RequestError {
+  const named = selectors
+    .map(([text, n]) => (n === undefined ? shortened(text) : `${shortened(text)} (${n} series)`))
+    .join(', ');
+  const at = place === '' ? '' : ` at ${place}`;
+  return new RequestError(
+    'execution',
+    `${error.message}${named === '' ? '' : `; it asks for ${named}${at}`}`,
+  );
+}
+
+/** Of a selector in a message. */
 const MAX_SELECTOR_TEXT = 200;
+
+function shortened(text: string): string {
+  return text.length <= MAX_SELECTOR_TEXT ? text : `${text.slice(0, MAX_SELECTOR_TEXT)}...`;
+}

@@ -174,7 +174,7 @@ function rowsOfRun(rows: MatrixResult, { from, to, of }: Run): MatrixResult {
 /** A run's rows as JSON, without what a long row has before its first and behind its last point. */
 function cut(rows: MatrixResult, { of }: Run, written: Uint8Array): Uint8Array {
   if (of === null || rows.grid !== null) return written;
-  const empty = inner({ ...rows, first: Uint32Array.of(of.from, of.from) });
+  const empty = writeRows({ ...rows, first: Uint32Array.of(of.from, of.from) });
   return written.subarray(
     of.opens ? 0 : empty.length - POINTS_END.length,
     of.closes ? written.length : -POINTS_END.length,
@@ -183,9 +183,9 @@ function cut(rows: MatrixResult, { of }: Run, written: Uint8Array): Uint8Array {
 
 async function here(rows: MatrixResult | VectorResult, run: Run, pause: Pause): Promise<Uint8Array> {
   if (run.from > 0 || run.of?.opens === false) await pause();
-  if (rows.type === 'vector') return inner(vectorRows(rows, run.from, run.to));
+  if (rows.type === 'vector') return writeRows(vectorRows(rows, run.from, run.to));
   const part = rowsOfRun(rows, run);
-  return cut(part, run, inner(part));
+  return cut(part, run, writeRows(part));
 }
 
 async function there(writer: Writer, rows: MatrixResult, run: Run, pause: Pause): Promise<Uint8Array> {
@@ -198,15 +198,11 @@ async function there(writer: Writer, rows: MatrixResult, run: Run, pause: Pause)
   }
 }
 
-/** The rows of a matrix as JSON, without brackets. */
-export function writeRows(m: MatrixResult): Uint8Array {
-  return inner(m);
-}
-
 /** What ends a row behind its points. */
 const POINTS_END = ']}';
 
-function inner(rows: MatrixResult | VectorResult): Uint8Array {
+/** The rows as JSON, separated by commas, without brackets. */
+export function writeRows(rows: MatrixResult | VectorResult): Uint8Array {
   return writeResult({ ...rows, ...NOTHING }).subarray(HEADS[rows.type].length, -2);
 }
 

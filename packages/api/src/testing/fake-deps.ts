@@ -19,7 +19,7 @@ const CLOCK: Clock = {
 };
 
 function reply(data: unknown, status: number = 200): QueryReply {
-  return { status, body: successBody(JSON.stringify(data), [], []), error: null, cost: NO_COST };
+  return { status, body: successBody(JSON.stringify(data)), error: null, cost: NO_COST };
 }
 
 export interface FakeDeps extends ApiDeps {

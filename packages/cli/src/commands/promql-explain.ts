@@ -11,7 +11,6 @@ import {
   parse,
   plan,
   printExplained,
-  printParseError,
   QueryError,
   runFragment,
   type Budget,
@@ -25,7 +24,7 @@ import {
   type PlanNode,
 } from '@munjigi/promql';
 import { withDataFolder, type DataFolder } from './promql-folder.ts';
-import { pointedError } from './promql-query-error.ts';
+import { parseErrorText, pointedError } from './promql-error.ts';
 import {
   rangeTimes,
   readStep,
@@ -108,7 +107,13 @@ async function explain(env: Env, text: string, options: ExplainOptions): Promise
   const lookback_ms = readStep('--lookback-delta', options.lookbackDelta ?? '5m');
   const parsed = parse(text);
   if ('errors' in parsed)
-    throw new Failure(parsed.errors.map((e) => pointedError(text, printParseError(e))).join('\n'), 2);
+    throw new Failure(
+      parsed.errors
+        .map((e) => parseErrorText(text, e))
+        .join('')
+        .trimEnd(),
+      2,
+    );
   try {
     if (options.data === undefined) {
       const planned = planAt(text, parsed.expr, timesOf(options, env.clock.now()), lookback_ms);

@@ -1,6 +1,7 @@
 // `munjigi promql format`: an expression as Prometheus' /format_query prints it.
 import { readStdin, stderr, stdout } from '@munjigi/env/node';
-import { parse, prettyExpr, type ParseError } from '@munjigi/promql';
+import { parse, prettyExpr } from '@munjigi/promql';
+import { parseErrorText } from './promql-error.ts';
 
 export interface FormatOptions {
   readonly check?: boolean;
@@ -11,7 +12,7 @@ export function promqlFormat(argument: string, options: FormatOptions): number {
   const text = argument === '-' ? new TextDecoder().decode(readStdin()).trimEnd() : argument;
   const parsed = parse(text);
   if ('errors' in parsed) {
-    stderr.write(parsed.errors.map((e) => showError(text, e)).join(''));
+    stderr.write(parsed.errors.map((e) => parseErrorText(text, e)).join(''));
     return 1;
   }
   const pretty = prettyExpr(parsed.expr);
@@ -22,16 +23,4 @@ export function promqlFormat(argument: string, options: FormatOptions): number {
   }
   stdout.write(`${pretty}\n`);
   return 0;
-}
-
-/** `line:column: message`, the line, and carets below what is wrong in it. */
-export function showError(text: string, e: ParseError): string {
-  const place = e.line === 0 ? '' : `${e.line}:${e.column}: `;
-  const from = text.lastIndexOf('\n', e.start - 1) + 1;
-  const newline = text.indexOf('\n', e.start);
-  const line = text.slice(from, newline < 0 ? text.length : newline).replace(/\r$/, '');
-  // Tabs stay, so that the carets stand below whatever the tabs' width is.
-  const before = line.slice(0, e.start - from).replace(/[^\t]/gu, ' ');
-  const marked = Array.from(line.slice(e.start - from, e.end - from)).length;
-  return `${place}${e.message}\n${line}\n${before}${'^'.repeat(Math.max(1, marked))}\n`;
 }

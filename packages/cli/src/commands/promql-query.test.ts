@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { readAnswer, type JsonData } from './promql-query-answer.ts';
-import { pointedError } from './promql-query-error.ts';
 import { plotBars, plotLines } from './promql-query-plot.ts';
 import { timeScale, valueScale } from './promql-query-scale.ts';
 import { printCsv, printTable } from './promql-query-text.ts';
@@ -162,13 +161,6 @@ test.each<[name: string, data: JsonData, text: string]>([
     ].join('\n'),
   ],
 ])('%s as CSV', (_, data, text) => expect(printed((out) => printCsv(out, readAnswer(data)))).toBe(text));
-
-test.each<[expr: string, message: string, text: string]>([
-  ['up', 'no place', 'no place'],
-  ['sum(', '1:5: parse error: unclosed', '1:5: parse error: unclosed\n  sum(\n      ^'],
-  ['a +\n\té b', 'x: 2:5: parse error: y', 'x: 2:5: parse error: y\n  \té b\n  \t  ^'],
-  ['up', '7:1: parse error: far away', '7:1: parse error: far away'],
-])('an error in %j: %s', (expr, message, text) => expect(pointedError(expr, message)).toBe(text));
 
 test.each<[least: number, most: number, labels: string]>([
   [0, 10, '0 2 4 6 8 10'],

@@ -5,7 +5,7 @@ import { environment, nodeEnv, stderr, stdout } from '@munjigi/env/node';
 import { queryLocal } from '@munjigi/query';
 import { withDataFolder } from './promql-folder.ts';
 import { readAnswer, type Answer, type Reply } from './promql-query-answer.ts';
-import { pointedError } from './promql-query-error.ts';
+import { pointedError } from './promql-error.ts';
 import { plotBars, plotLines } from './promql-query-plot.ts';
 import { printCsv, printTable } from './promql-query-text.ts';
 import {

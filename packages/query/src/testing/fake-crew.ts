@@ -30,7 +30,7 @@ export interface FakeCrew {
 }
 
 export function okReply(data: string): QueryReply {
-  return { status: 200, body: successBody(JSON.stringify(data), [], []), error: null, cost: NO_COST };
+  return { status: 200, body: successBody(JSON.stringify(data)), error: null, cost: NO_COST };
 }
 
 export function fakeCrew(): FakeCrew {

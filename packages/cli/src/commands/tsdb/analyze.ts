@@ -1,12 +1,11 @@
 // `munjigi tsdb analyze`: where the series of a block come from, and how well its chunks are filled, as promtool tells it.
 import type { Env } from '@munjigi/env';
 import { nodeEnv } from '@munjigi/env/node';
-import { METRIC_NAME } from '@munjigi/model';
+import { METRIC_NAME, printGoDuration } from '@munjigi/model';
 import { compileBlockTests, newBlockCache, openBlock, type Block } from '@munjigi/tsdb';
 import { chooseBlock } from './blocks.ts';
 import { chunkStatistics, printChunkStatistics } from './chunk-statistics.ts';
 import { selectorOption, wholeNumber } from './failure.ts';
-import { goDuration } from './go-format.ts';
 import { newPrinter, type Printer } from './output.ts';
 import { newProgress, type Progress } from './progress.ts';
 
@@ -33,7 +32,7 @@ export function analyze(
   try {
     const range = meta.maxTime - meta.minTime;
     out.line(`Block ID: ${meta.ulid}`);
-    out.line(`Duration: ${goDuration(range)}`);
+    out.line(`Duration: ${printGoDuration(range)}`);
     out.line(`Total Series: ${meta.stats.numSeries}`);
     if (options.match !== undefined) out.line(`Matcher: ${options.match}`);
     const tests = matchers === null ? null : compileBlockTests(matchers);

@@ -1,4 +1,4 @@
-// Texts as Go's fmt, strconv, time and text/tabwriter print them: what promtool prints is compared and parsed by scripts.
+// Texts as Go's fmt, strconv and text/tabwriter print them: what promtool prints is compared and parsed by scripts.
 
 /** `%g` with as many digits as are needed: exponents from 1e+06 up and below 1e-04. */
 export function goFloat(v: number): string {
@@ -9,19 +9,6 @@ export function goFloat(v: number): string {
   const e = Number(exponent);
   if (e >= -4 && e < 6) return String(v);
   return `${digits}e${e < 0 ? '-' : '+'}${String(Math.abs(e)).padStart(2, '0')}`;
-}
-
-/** As a `time.Duration` prints: 2h0m0s, 1.5s, 250ms, 0s. */
-export function goDuration(ms: number): string {
-  if (ms === 0) return '0s';
-  const sign = ms < 0 ? '-' : '';
-  const all = Math.abs(ms);
-  if (all < 1000) return `${sign}${all}ms`;
-  const hours = Math.floor(all / 3_600_000);
-  const minutes = Math.floor(all / 60_000) % 60;
-  const seconds = `${(all % 60_000) / 1000}s`;
-  if (hours > 0) return `${sign}${hours}h${minutes}m${seconds}`;
-  return minutes > 0 ? `${sign}${minutes}m${seconds}` : `${sign}${seconds}`;
 }
 
 const UNITS: readonly string[] = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];

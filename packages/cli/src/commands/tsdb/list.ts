@@ -1,8 +1,9 @@
 // `munjigi tsdb list`: the blocks of a folder, as promtool lists them.
 import type { Env } from '@munjigi/env';
 import { nodeEnv, stderr, stdout } from '@munjigi/env/node';
+import { printGoDuration } from '@munjigi/model';
 import { printUtc } from './utc.ts';
-import { goBytes, goDuration, goTable } from './go-format.ts';
+import { goBytes, goTable } from './go-format.ts';
 import { findBlocks, mustBeStore, type FoundBlock } from './blocks.ts';
 
 export interface ListOptions {
@@ -36,7 +37,7 @@ export function blockTable(blocks: readonly FoundBlock[], header: boolean, reada
     meta.ulid,
     time(meta.minTime),
     time(meta.maxTime),
-    goDuration(meta.maxTime - meta.minTime),
+    printGoDuration(meta.maxTime - meta.minTime),
     String(meta.stats.numSamples),
     String(meta.stats.numChunks),
     String(meta.stats.numSeries),

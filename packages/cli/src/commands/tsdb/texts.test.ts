@@ -1,6 +1,6 @@
 import { appendEmptyRows, growHistogramParts, KIND, newHistogramColumns } from '@munjigi/model';
 import { expect, test } from 'vitest';
-import { goBytes, goDuration, goFloat, goQuote, goTable } from './go-format.ts';
+import { goBytes, goFloat, goQuote, goTable } from './go-format.ts';
 import { histogramText } from './histogram-text.ts';
 import { progressLine } from './progress.ts';
 import { printUtc } from './utc.ts';
@@ -23,16 +23,6 @@ test.each<[value: number, text: string]>([
   [Infinity, '+Inf'],
   [-Infinity, '-Inf'],
 ])('%d as Go prints it', (value, text) => expect(goFloat(value)).toBe(text));
-
-test.each<[ms: number, text: string]>([
-  [0, '0s'],
-  [7, '7ms'],
-  [1500, '1.5s'],
-  [60_000, '1m0s'],
-  [7_200_000, '2h0m0s'],
-  [6_360_374, '1h46m0.374s'],
-  [-61_000, '-1m1s'],
-])('a duration of %d ms', (ms, text) => expect(goDuration(ms)).toBe(text));
 
 test.each<[bytes: number, text: string]>([
   [0, '0B'],

@@ -1,6 +1,6 @@
 import { parse } from '@munjigi/promql';
 import { expect, test } from 'vitest';
-import { showError } from './promql-format.ts';
+import { parseErrorText, pointedError } from './promql-error.ts';
 
 test.each([
   [
@@ -16,5 +16,12 @@ test.each([
   const parsed = parse(text);
   const [first] = 'errors' in parsed ? parsed.errors : [];
   const place = text === '' ? '' : `${first!.line}:${first!.column}: `;
-  expect(showError(text, first!)).toBe([`${place}${message}`, ...shown, ''].join('\n'));
+  expect(parseErrorText(text, first!)).toBe([`${place}${message}`, ...shown, ''].join('\n'));
 });
+
+test.each<[expr: string, message: string, text: string]>([
+  ['up', 'no place', 'no place'],
+  ['sum(', '1:5: parse error: unclosed', '1:5: parse error: unclosed\nsum(\n    ^'],
+  ['a +\n\té b', 'x: 2:5: parse error: y', 'x: 2:5: parse error: y\n\té b\n\t  ^'],
+  ['up', '7:1: parse error: far away', '7:1: parse error: far away'],
+])('an error in %j: %s', (expr, message, text) => expect(pointedError(expr, message)).toBe(text));
