@@ -180,6 +180,8 @@ describe('what cannot be answered', () => {
       'vector cannot contain metrics with the same labelset',
     ],
     ['label_replace(info, "instance", "z", "owner", ".*")', '', ''],
+    ['1 </ 2', 'execution', 'operator "</" not allowed for Scalar operations'],
+    ['info >/ (time() </ 2)', 'execution', 'operator "</" not allowed for Scalar operations'],
     [
       'label_replace(info, "owner", "z", "owner", "(")',
       'execution',

@@ -25,6 +25,7 @@ import {
 import { histogramBinary } from './binary-histogram.ts';
 import {
   CELL,
+  type Budget,
   noHistograms,
   type Annotation,
   type Fragment,
@@ -477,13 +478,16 @@ class Execution {
     const date = DATE_FUNCTIONS.get(func);
     if (date !== undefined) {
       if (args.length > 0) return this.#dropNames(await this.#eachValue(await this.#floats(args[0]!), date));
-      return this.#asTable({ type: 'scalar', values: times(grid).map((t) => date(Math.trunc(t))) }, grid);
+      return this.#asTable(
+        { type: 'scalar', values: times(this.#io.budget, grid).map((t) => date(Math.trunc(t))) },
+        grid,
+      );
     }
     const native = NATIVE_FUNCTIONS.get(func);
     if (native !== undefined) return this.#ofHistograms(await this.#table(args[0]!), native);
     switch (func) {
       case 'time':
-        return { type: 'scalar', values: times(grid) };
+        return { type: 'scalar', values: times(this.#io.budget, grid) };
       case 'vector':
         return this.#asTable(await this.#scalar(args[0]!), grid);
       case 'scalar':
@@ -625,7 +629,11 @@ class Execution {
     const texts = n.args.slice(1).map((a) => (a.kind === 'string' ? a.value : ''));
     const input = await this.#table(n.args[0]!);
     try {
-      return joinEqualRows(n.func === 'label_replace' ? labelReplace(input, texts) : labelJoin(input, texts));
+      return joinEqualRows(
+        n.func === 'label_replace'
+          ? labelReplace(this.#io.budget, input, texts)
+          : labelJoin(this.#io.budget, input, texts),
+      );
     } catch (error) {
       if (error instanceof RegExpError)
         throw executionError(`invalid regular expression in label_replace(): ${texts[3]}`);
@@ -796,7 +804,8 @@ function anyAt(present: Uint8Array, steps: number, k: number): boolean {
 }
 
 /** Evaluation times in seconds. */
-function times(grid: Grid): Float64Array {
+function times(b: Budget, grid: Grid): Float64Array {
+  takeCells(b, grid.steps);
   return Float64Array.from({ length: grid.steps }, (_, k) => (grid.start_ms + k * grid.step_ms) / 1000);
 }
 

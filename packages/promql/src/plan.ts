@@ -237,6 +237,14 @@ class Planner {
       case 'binary': {
         const left = this.node(e.left, grid);
         const right = this.node(e.right, grid);
+        const scalars = typeOf(e.left) === 'scalar' && typeOf(e.right) === 'scalar';
+        if (scalars && (e.op === '</' || e.op === '>/'))
+          return {
+            kind: 'fail',
+            message: `operator "${e.op}" not allowed for Scalar operations`,
+            grid,
+            place,
+          };
         if (left.kind === 'number' && right.kind === 'number')
           return { kind: 'number', value: scalarBinary(e.op, left.value, right.value), grid, place };
         return { kind: 'binary', op: e.op, left, right, bool: e.bool, matching: e.matching, grid, place };
@@ -614,7 +622,7 @@ function keepName(n: PlanNode): PlanNode {
 }
 
 /** Steps of a subquery over its whole time. */
-const MAX_SUBQUERY_STEPS = 5_000_000;
+const MAX_SUBQUERY_STEPS = 50_000_000;
 
 function selectsOneName(matchers: readonly Matcher[]): boolean {
   return matchers.some((m) => m.name === '__name__' && m.op === '=');

@@ -146,7 +146,18 @@ test.for<readonly [name: string, request: QueryRequest, message: RegExp]>([
   [
     'steps of a subquery',
     { ...INSTANT, query: 'sum_over_time(one[10y:1ms])' },
-    /1:15: the subquery has \d+ steps, at most 5000000 are evaluated$/,
+    /1:15: the subquery has \d+ steps, at most 50000000 are evaluated$/,
+  ],
+  [
+    'label values',
+    {
+      ...INSTANT,
+      query: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'].reduce(
+        (inner) => `label_replace(${inner}, "x", "${'$1'.repeat(10)}", "x", "(.*)")`,
+        'label_replace(one, "x", "0123456789", "", "")',
+      ),
+    },
+    /^query needs \d+ bytes of memory and may hold|^label_replace\(\) would make a label value of \d+ characters/,
   ],
   [
     'nesting',

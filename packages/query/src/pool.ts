@@ -11,7 +11,9 @@ import { logSlow, openQueryLog, type QueryLog } from './query-log.ts';
 import {
   errorReply,
   isEvaluation,
+  NO_COST,
   RequestError,
+  type QueryCost,
   type QueryReply,
   type QueryRequest,
   type ReplyRest,
@@ -182,7 +184,7 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
         log.error('a query worker does not react to a cancelled query and is ended', {});
         entry.run?.end();
       });
-    entry.reply(stoppedReply(why, entry.phase));
+    entry.reply(stoppedReply(why, entry, clock.monotonic()));
   };
 
   /** Writes what there is to write about a query that has its reply. */
@@ -320,12 +322,21 @@ function queueFull({ maxConcurrency, queueLimit }: QueryPoolOptions): QueryReply
   });
 }
 
-function stoppedReply(why: Stopped, phase: Entry['phase']): QueryReply {
+/** With what the query had cost so far, as far as its cells tell. */
+function stoppedReply(
+  why: Stopped,
+  { phase, state, arrived_ms, queued_ms }: Entry,
+  now_ms: number,
+): QueryReply {
+  const evaluate_ms = phase === 'query queue' ? 0 : now_ms - arrived_ms - queued_ms;
+  const samplesRead = Atomics.load(state, BUDGET.read);
+  const peakSamples = Atomics.load(state, BUDGET.peak);
+  const cost: QueryCost = { ...NO_COST, evaluate_ms, samplesRead, peakSamples };
   switch (why) {
     case 'timeout':
-      return errorReply({ errorType: 'timeout', message: `query timed out in ${phase}` });
+      return errorReply({ errorType: 'timeout', message: `query timed out in ${phase}` }, cost);
     case 'canceled':
-      return errorReply({ errorType: 'canceled', message: `query was canceled in ${phase}` });
+      return errorReply({ errorType: 'canceled', message: `query was canceled in ${phase}` }, cost);
     case 'closed':
       return errorReply({ errorType: 'unavailable', message: 'the server is shutting down' });
   }

@@ -79,7 +79,9 @@ function shown(cell: string): string {
 /** One row a sample: labels (the metric's name first), time, value; quoted as RFC 4180 says. */
 export function printCsv(out: Printer, answer: Answer): void {
   const names = labelNames(answer.series);
-  out.line([...names, 'time', 'value'].map(csvField).join(','));
+  // Each column has a name of its own.
+  const heads = names.map((name) => (name === 'time' || name === 'value' ? `label ${name}` : name));
+  out.line([...heads, 'time', 'value'].map(csvField).join(','));
   for (const { labels, points } of answer.series) {
     const head = names.map((name) => `${csvField(labelValue(labels, name))},`).join('');
     for (const { t_ms, text } of points) out.line(`${head}${printRfc3339(t_ms)},${csvField(text)}`);
