@@ -32,7 +32,7 @@ const cases: readonly (readonly [args: string, code: number, printed: RegExp])[]
   ['promql query --help', 0, /Example[\s\S]*munjigi promql query/],
   ['promql explain --help', 0, /--analyze[\s\S]*Examples[\s\S]*munjigi promql explain/],
   ['promql explain vector(1)', 0, /^vector\(\) {2}\[1:1\]\n│ {3}at {2}\S+Z\n└─ argument: 1 {2}\[1:8\]\n$/],
-  ['promql explain sum(', 2, /1:5: parse error: unclosed left parenthesis\n {2}sum\(\n {6}\^\n$/],
+  ['promql explain sum(', 2, /explain: 1:5: unclosed left parenthesis\nsum\(\n {4}\^\n$/],
   ['promql explain up --analyze', 2, /--analyze wants a data folder/],
   ['promql explain up --time now --start -1h', 2, /--time is for an instant query/],
   ['promql format --help', 0, /--check[\s\S]*Example[\s\S]*munjigi promql format/],

@@ -9,6 +9,7 @@ import {
   METRIC_NAME,
   setStale,
   StorageError,
+  utf8Length,
   type Appendable,
   type Appender,
   type CommitResult,
@@ -539,13 +540,4 @@ function reportLabels(name: string, target: Labels): Labels {
   const pairs: [string, string][] = [[METRIC_NAME, name]];
   for (let i = 0; i < target.length; i += 2) pairs.push([target[i]!, target[i + 1]!]);
   return labelsFrom(pairs);
-}
-
-function utf8Length(text: string): number {
-  let bytes = 0;
-  for (const c of text) {
-    const code = c.codePointAt(0)!;
-    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  }
-  return bytes;
 }

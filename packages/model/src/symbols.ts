@@ -3,6 +3,7 @@
 //   index pages: SYMBOLS_PER_INDEX_PAGE entries of 8 bytes, u32 data page number, u32 offset in it; symbol i is entry i.
 //   data pages:  u32 length in bytes, then UTF-8. A symbol never crosses a data page.
 // Entry i is valid once the writer has told the reader a `count` above i (by message, so no ordering is needed here).
+import { newSharedBuffer } from './shared-memory.ts';
 
 export const SYMBOL_PAGE_BYTES: number = 16 * 1024 * 1024;
 export const SYMBOLS_PER_INDEX_PAGE: number = SYMBOL_PAGE_BYTES / 8;
@@ -124,4 +125,31 @@ export function encodeUtf8(text: string, b: Uint8Array, at: number): number {
     }
   }
   return p;
+}
+
+/** How many bytes `encodeUtf8` writes. */
+export function utf8Length(text: string): number {
+  let bytes = 0;
+  for (const c of text) {
+    const code = c.codePointAt(0)!;
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return bytes;
+}
+
+/** A few texts as pages of their own, for selections that are put together in one thread. */
+export function symbolPages(texts: readonly string[]): SymbolPages {
+  const index = newSharedBuffer(Math.max(8, 8 * texts.length));
+  const data = newSharedBuffer(texts.reduce((sum, text) => sum + 4 + utf8Length(text), 4));
+  const entries = new Uint32Array(index);
+  const bytes = new Uint8Array(data);
+  const view = new DataView(data);
+  let at = 0;
+  texts.forEach((text, i) => {
+    entries[2 * i + 1] = at;
+    const end = encodeUtf8(text, bytes, at + 4);
+    view.setUint32(at, end - at - 4, true);
+    at = end;
+  });
+  return { count: texts.length, index: [index], data: [data] };
 }

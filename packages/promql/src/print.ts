@@ -1,5 +1,12 @@
 // A tree as text again, in Prometheus' canonical form. parse(printExpr(e)) says the same as e (`Inf ^ x` with another tree).
-import { formatNumber, METRIC_NAME, printDuration, quoteText, type Matcher } from '@munjigi/model';
+import {
+  formatNumber,
+  METRIC_NAME,
+  printDuration,
+  quoteText,
+  utf8Length,
+  type Matcher,
+} from '@munjigi/model';
 import {
   childrenOf,
   type Aggregate,
@@ -94,16 +101,6 @@ function hasMore(root: Expr, most: number): boolean {
     if (seen > most) return true;
     open.push(...childrenOf(e));
   }
-}
-
-function utf8Length(text: string): number {
-  let bytes = 0;
-  // A surrogate pair has two units and four bytes.
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    bytes += c < 0x80 ? 1 : c < 0x800 || (c >= 0xd800 && c <= 0xdfff) ? 2 : 3;
-  }
-  return bytes;
 }
 
 function printAggregation(e: Aggregate): string {

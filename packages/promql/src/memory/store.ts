@@ -5,7 +5,6 @@ import {
   compareText,
   compileMatcher,
   ENCODING,
-  encodeUtf8,
   FAULT,
   growColumn,
   KIND,
@@ -13,11 +12,11 @@ import {
   labelValue,
   newColumn,
   newHistogramColumns,
-  newSharedBuffer,
   RESET_HINT,
   appendEmptyRows,
   clearHistograms,
   sameHistogram,
+  symbolPages,
   type Appendable,
   type Appender,
   type ChunkReader,
@@ -30,7 +29,6 @@ import {
   type Querier,
   type Queryable,
   type Selection,
-  type SymbolPages,
 } from '@munjigi/model';
 import { withHint } from '../histogram/arithmetic.ts';
 import { sameBounds } from '../histogram/bound.ts';
@@ -191,7 +189,7 @@ export class MemoryStore implements Appendable, Queryable {
     const samplesOf = (i: number): Column => this.#series[i]!.samples;
     return {
       count: n,
-      symbols: pagesOf([...symbols.keys()]),
+      symbols: symbolPages([...symbols.keys()]),
       labelFirst,
       labelSymbols: Uint32Array.from(flat.flat()),
       first: Uint32Array.from({ length: n + 1 }, (_, i) => i),
@@ -327,21 +325,4 @@ function copyRange(from: Column, mint: number, maxt: number, into: Column): void
     for (let i = first; i < end; i++) appendHistogramRow(into.h, from.h!, i);
   } else into.h = null;
   into.n = n;
-}
-
-function pagesOf(texts: readonly string[]): SymbolPages {
-  const index = newSharedBuffer(Math.max(8, 8 * texts.length));
-  const room = texts.reduce((sum, text) => sum + 4 + 3 * text.length, 0);
-  const data = newSharedBuffer(Math.max(4, room));
-  const bytes = new Uint8Array(data);
-  const entries = new Uint32Array(index);
-  let at = 0;
-  texts.forEach((text, i) => {
-    entries[2 * i] = 0;
-    entries[2 * i + 1] = at;
-    const end = encodeUtf8(text, bytes, at + 4);
-    new DataView(data).setUint32(at, end - at - 4, true);
-    at = end;
-  });
-  return { count: texts.length, index: [index], data: [data] };
 }

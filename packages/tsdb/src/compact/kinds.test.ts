@@ -1,12 +1,11 @@
 // Samples of all kinds, in memory and in files, overlapping and partly deleted: what a block holds after a cut, and after a merge of such
 // blocks, is what a reader of the head finds.
 import { simWorld } from '@munjigi/env/sim';
-import { ENCODING, type Selection } from '@munjigi/model';
+import { ENCODING, symbolPages, type Selection } from '@munjigi/model';
 import { expect, test } from 'vitest';
 import { randomSeries, textOf } from '../testing/chunk-model.ts';
 import { ulidOf } from '../testing/metas.ts';
 import { eachColumn } from '../testing/model-blocks.ts';
-import { symbolPages } from '../testing/model-selection.ts';
 import { cutHead } from './cut.ts';
 import { compactBlocks } from './rewrite.ts';
 

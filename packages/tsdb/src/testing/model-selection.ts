@@ -3,16 +3,15 @@ import type { Files } from '@munjigi/env';
 import {
   ENCODING,
   newColumn,
+  symbolPages,
   type ArenaRef,
   type ChunkTable,
   type Column,
   type Selection,
-  type SymbolPages,
 } from '@munjigi/model';
 import { encodeColumn } from '../chunk/encode-column.ts';
 import { newByteWriter, putInt64, putU32, putUvarint, room } from '../wal/bytes.ts';
 import { crc32c } from '../wal/crc32c.ts';
-import { encodeText } from './metas.ts';
 import { labelsOf, sortedSeries, type SeriesName } from './model-blocks.ts';
 
 export interface ModelPiece {
@@ -144,21 +143,4 @@ export function modelSelection(
     },
     warnings: [],
   };
-}
-
-export function symbolPages(texts: readonly string[]): SymbolPages {
-  const bytes = texts.map(encodeText);
-  const index = new SharedArrayBuffer(8 * texts.length + 8);
-  const data = new SharedArrayBuffer(bytes.reduce((sum, b) => sum + 4 + b.length, 8));
-  const words = new Uint32Array(index);
-  const view = new Uint8Array(data);
-  let at = 0;
-  bytes.forEach((b, i) => {
-    words[2 * i] = 0;
-    words[2 * i + 1] = at;
-    view.set([b.length & 255, b.length >> 8, 0, 0], at);
-    view.set(b, at + 4);
-    at += 4 + b.length;
-  });
-  return { count: texts.length, index: [index], data: [data] };
 }
