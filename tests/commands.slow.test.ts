@@ -66,7 +66,7 @@ const cases: readonly (readonly [args: string, code: number, printed: RegExp])[]
   ['promql format sum(x)by(a)', 0, /^sum by \(a\) \(x\)\n$/],
   ['promql format --check sum(x)by(a)', 1, /^not formatted/],
   ['promql format --check up', 0, /^$/],
-  ['promql format sum(x', 1, /^1:6: unclosed left parenthesis\nsum\(x\n     \^\n$/],
+  ['promql format sum(x', 2, /^1:6: unclosed left parenthesis\nsum\(x\n     \^\n$/],
   ['tsdb list .', 1, /^munjigi tsdb list: \.: no data directory: /],
   ['tsdb verify broken', 1, /^damage: broken\/wal: wants to be a folder.*\n1 damage: /],
   ['tsdb repair broken', 1, /^damage: broken\/wal: .*\nnothing can be done by itself/],

@@ -13,7 +13,7 @@ export function promqlFormat(argument: string, options: FormatOptions): number {
   const parsed = parse(text);
   if ('errors' in parsed) {
     stderr.write(parsed.errors.map((e) => parseErrorText(text, e)).join(''));
-    return 1;
+    return 2;
   }
   const pretty = prettyExpr(parsed.expr);
   if (options.check === true) {
