@@ -60,31 +60,63 @@ export function crc32c(from: usize, to: usize): u32 {
   return ~crc;
 }
 
+/** Samples that `stored` decoded all in all, and where the last chunk began. */
+let decoded: i32 = 0;
+let lastAt: usize = 0;
+
+export function samplesDecoded(): i32 {
+  return decoded;
+}
+
+export function lastChunkAt(): usize {
+  return lastAt;
+}
+
 /**
- * Decodes the chunk that a segment file has at `at` (see ENCODING.stored), of which bytes up to `end` are there, to times at t and values at v
- * as float64. The number of samples; OTHER: it is no XOR or XOR2 chunk without start times, does not end before `end`, or has not its sum. Bit `bit`
- * of the byte at `checks` says that the sum was right before; 0: there is no such byte.
+ * Decodes up to `count` chunks that follow each other in a segment file (see ENCODING.stored), the first one at `at`, to times at t and values at v
+ * as float64, as long as there is room for `room` samples. How many it did: it ends before one that is no XOR or XOR2 chunk without start times, does
+ * not end before `end`, or has not its sum. The bits from `checks` on, one for each byte of the page at `page`, say whose sum was right before; 0:
+ * there are none.
  */
-export function stored(at: usize, end: usize, checks: usize, bit: u32, t: usize, v: usize): i32 {
-  let q = at;
-  let length: usize = 0;
-  for (let shift: usize = 0; ; shift += 7) {
-    if (q >= end || shift > 21) return OTHER;
-    const c = load<u8>(q++);
-    length |= usize(c & 127) << shift;
-    if (c < 128) break;
+export function stored(
+  at: usize,
+  end: usize,
+  count: i32,
+  room: i32,
+  page: usize,
+  checks: usize,
+  t: usize,
+  v: usize,
+): i32 {
+  decoded = 0;
+  for (let k = 0; k < count; k++) {
+    let q = at;
+    let length: usize = 0;
+    for (let shift: usize = 0; ; shift += 7) {
+      if (q >= end || shift > 21) return k;
+      const c = load<u8>(q++);
+      length |= usize(c & 127) << shift;
+      if (c < 128) break;
+    }
+    const dataEnd = q + 1 + length;
+    if (length < 3 || dataEnd + 4 > end) return k;
+    const encoding = load<u8>(q);
+    if (encoding != XOR && encoding != XOR2) return k;
+    const check = checks + ((at - page) >> 3);
+    const bit: u8 = <u8>1 << u8((at - page) & 7);
+    if (checks == 0 || (load<u8>(check) & bit) == 0) {
+      if (crc32c(q, dataEnd) != bswap<u32>(load<u32>(dataEnd))) return k;
+      if (checks != 0) store<u8>(check, load<u8>(check) | bit);
+    }
+    const n = i32(bswap<u16>(load<u16>(q, 1)));
+    if (decoded + n > room) return k;
+    const to = usize(decoded) << 3;
+    if (!samples(encoding, q + 3, dataEnd, n, t + to, v + to)) return k;
+    decoded += n;
+    lastAt = at;
+    at = dataEnd + 4;
   }
-  const dataEnd = q + 1 + length;
-  if (length < 3 || dataEnd + 4 > end) return OTHER;
-  const encoding = load<u8>(q);
-  if (encoding != XOR && encoding != XOR2) return OTHER;
-  const known = checks != 0 && ((load<u8>(checks) >> u8(bit)) & 1) != 0;
-  if (!known) {
-    if (crc32c(q, dataEnd) != bswap<u32>(load<u32>(dataEnd))) return OTHER;
-    if (checks != 0) store<u8>(checks, load<u8>(checks) | (<u8>1 << u8(bit)));
-  }
-  const n = i32(bswap<u16>(load<u16>(q, 1)));
-  return samples(encoding, q + 3, dataEnd, n, t, v) ? n : OTHER;
+  return count;
 }
 
 /** Decodes the n samples of the chunk at [at, end), as `stored` does; false: it cannot. */

@@ -7,7 +7,18 @@ import { CHECKS_BYTES, JOINED_BYTES, PAGE_BYTES, PAGES_MIN, type FilePlace } fro
 interface Exports {
   start(tables: number): void;
   crc32c(from: number, to: number): number;
-  stored(at: number, end: number, checks: number, bit: number, t: number, v: number): number;
+  stored(
+    at: number,
+    end: number,
+    count: number,
+    room: number,
+    page: number,
+    checks: number,
+    t: number,
+    v: number,
+  ): number;
+  samplesDecoded(): number;
+  lastChunkAt(): number;
   samples(encoding: number, at: number, end: number, n: number, t: number, v: number): number;
 }
 
@@ -64,15 +75,30 @@ export class ChunkKernel {
     return this.n > SAMPLES - CHUNK_MAX_SAMPLES;
   }
 
-  /** Appends the samples of the chunk that a block has at a place; its sum is checked, in a page only once. */
-  stored({ b, from, length, checksAt }: FilePlace): boolean {
-    if (b.buffer !== this.#all.buffer) return false;
+  /**
+   * Appends the samples of chunks that a block has one after another: `count` from chunk k on, whose place is given; `offsets` say where they
+   * should begin. How many chunks it did: as many as the place holds whole. -1: they do not lie so. A sum is checked, in a page only once.
+   */
+  stored({ b, from, length, checksAt }: FilePlace, offsets: Float64Array, k: number, count: number): number {
+    if (b.buffer !== this.#all.buffer) return 0;
     const at = b.byteOffset + from;
-    const checks = checksAt < 0 ? 0 : b.byteOffset + checksAt + (from >> 3);
-    const n = this.#exports.stored(at, at + length, checks, from & 7, T_AT + 8 * this.n, V_AT + 8 * this.n);
-    if (n < 0) return false;
-    this.n += n;
-    return true;
+    const checks = checksAt < 0 ? 0 : b.byteOffset + checksAt;
+    const to = 8 * this.n;
+    const e = this.#exports;
+    const did = e.stored(
+      at,
+      at + length,
+      count,
+      SAMPLES - this.n,
+      b.byteOffset,
+      checks,
+      T_AT + to,
+      V_AT + to,
+    );
+    if (did === 0) return 0;
+    if (e.lastChunkAt() - at !== offsets[k + did - 1]! - offsets[k]!) return -1;
+    this.n += e.samplesDecoded();
+    return did;
   }
 
   /** Appends the n samples of a chunk in the head's files, whose data begins `dataAt` bytes behind the place; its sum is checked. */

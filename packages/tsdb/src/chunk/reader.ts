@@ -54,6 +54,8 @@ class Reader implements ChunkReader {
   /** Memory arenas; null: a file. */
   #pages: (Uint8Array | null)[] = [];
   #fileOf: number[] = [];
+  /** Of the selection with these arenas; null: it has none. */
+  #lease: Int32Array | null = null;
 
   constructor(files: FilePages | null, kernel: ChunkKernel | null) {
     this.#files = files;
@@ -84,7 +86,7 @@ class Reader implements ChunkReader {
     const deleted = s.deleted !== null && s.deleted.first[i + 1]! > s.deleted.first[i]! ? s.deleted : null;
     if (deleted !== null || !this.#kernelSeries(s, i, mint, maxt, into))
       this.#anySeries(s, i, mint, maxt, into, deleted);
-    if (s.lease !== undefined && Atomics.load(new Int32Array(s.lease), 0) !== 0) {
+    if (this.#lease !== null && Atomics.load(this.#lease, 0) !== 0) {
       into.n = 0;
       throw revokedError(0);
     }
@@ -99,35 +101,48 @@ class Reader implements ChunkReader {
     clearColumn(into);
     kernel.n = 0;
     let last = -Infinity;
-    for (let k = s.first[i]!; k < end; k++) {
-      if (c.maxt[k]! < mint || c.mint[k]! > maxt) continue;
+    for (let k = s.first[i]!; k < end;) {
+      if (c.maxt[k]! < mint || c.mint[k]! > maxt) {
+        k++;
+        continue;
+      }
       if (c.mint[k]! <= last) return false;
       if (kernel.full) kernel.moveTo(into, mint, maxt);
-      if (!this.#kernelChunk(kernel, c, k)) return false;
+      const did = this.#kernelChunks(kernel, c, k, end, maxt);
+      if (did === 0) return false;
       if (kernel.n > 0) last = kernel.t[kernel.n - 1]!;
+      k += did;
     }
     kernel.moveTo(into, mint, maxt);
     return true;
   }
 
-  #kernelChunk(kernel: ChunkKernel, c: ChunkTable, k: number): boolean {
+  /** Decodes chunk k, and those before `end` that follow it in a block's file and begin until maxt. How many it did. */
+  #kernelChunks(kernel: ChunkKernel, c: ChunkTable, k: number, end: number, maxt: number): number {
     const arena = c.arena[k]!;
     const page = this.#pages[arena]!;
     const encoding = c.encoding[k]!;
     const offset = c.offset[k]!;
-    if (page !== null) return kernel.memory(encoding, page, offset, c.bytes[k]!, c.samples[k]!);
-    if (this.#files === null) return false;
+    if (page !== null) return Number(kernel.memory(encoding, page, offset, c.bytes[k]!, c.samples[k]!));
+    if (this.#files === null) return 0;
     const file = this.#fileOf[arena]!;
     if (encoding !== ENCODING.stored) {
       const { from, to } = headChunkExtent(encoding, offset, c.bytes[k]!);
-      if (from < 0) return false;
+      if (from < 0) return 0;
       const place = this.#files.view(file, from, to - from);
-      return place.length === to - from && kernel.headChunk(encoding, place, offset - from, c.samples[k]!);
+      if (place.length !== to - from) return 0;
+      return Number(kernel.headChunk(encoding, place, offset - from, c.samples[k]!));
     }
-    if (kernel.stored(this.#files.rest(file, offset))) return true;
+    let next = k + 1;
+    while (next < end && follows(c, next) && c.mint[next]! <= maxt) next++;
+    const rest = this.#files.rest(file, offset);
+    const did = kernel.stored(rest, c.offset, k, next - k);
+    if (did > 0) return did;
+    if (did < 0) return kernel.stored(rest, c.offset, k, 1);
+    // It reaches into the next page.
     const head = this.#files.view(file, offset, STORED_EXTRA_BYTES);
     const size = storedBytes(head.b, head.from, head.from + head.length);
-    return size > 0 && kernel.stored(this.#files.view(file, offset, size));
+    return size > 0 ? kernel.stored(this.#files.view(file, offset, size), c.offset, k, 1) : 0;
   }
 
   #anySeries(
@@ -164,6 +179,7 @@ class Reader implements ChunkReader {
       arena.kind === 'file' ? (this.#files?.fileOf(arena.path) ?? 0) : 0,
     );
     this.#generation = this.#files?.generation() ?? 0;
+    this.#lease = s.lease === undefined ? null : new Int32Array(s.lease);
     this.#arenas = s.arenas;
   }
 
@@ -214,6 +230,16 @@ class Reader implements ChunkReader {
       this.#sources = mergeInto(into, this.#sources, scratch, c.source[k]!);
     }
   }
+}
+
+/** Whether chunk k may begin in a block's file where the one before it ends, and does so in time. */
+function follows(c: ChunkTable, k: number): boolean {
+  return (
+    c.arena[k] === c.arena[k - 1] &&
+    c.encoding[k] === ENCODING.stored &&
+    c.offset[k]! > c.offset[k - 1]! &&
+    c.mint[k]! > c.maxt[k - 1]!
+  );
 }
 
 function pathOf(s: Selection, k: number): string {

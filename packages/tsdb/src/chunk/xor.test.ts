@@ -167,7 +167,7 @@ test('wrong bytes end', () => {
     kernel.n = 0;
     kernel.memory(ENCODING.xor, bytes, run % 290, 300 - (run % 290), 120);
     kernel.memory(ENCODING.xor2, bytes, run % 290, 300 - (run % 290), 120);
-    kernel.stored({ b: kernelBytes, from: 0, length: 300, checksAt: -1 });
+    kernel.stored({ b: kernelBytes, from: 0, length: 300, checksAt: -1 }, new Float64Array(1), 0, 1);
   }
   expect(t).toHaveLength(120);
 });

@@ -84,6 +84,48 @@ export function randomSeries(d: Dice, files: Files): Modelled {
   return { selection, expected: (mint, maxt) => expectedOf(chunks, deleted, mint, maxt) };
 }
 
+/** A series of chunks of 20 floats, the roots of their times, in a segment of several pages; of them those that `nth` counts up. */
+export function longSeries(
+  files: Files,
+  nth: (n: number) => number,
+): { selection: Selection; times: readonly number[] } {
+  const all = newColumn(40_000);
+  for (let i = 0; i < 40_000; i++) all.t[i] = 10 * i;
+  for (let i = 0; i < 40_000; i++) all.v[i] = Math.sqrt(all.t[i]!);
+  all.n = 40_000;
+  const segment = newByteWriter(1 << 14);
+  const rows = encodeColumn(all, 0, all.n, { xor2: false, maxSamples: 20 }).map((chunk) => ({
+    ...chunk,
+    offset: putStored(segment, chunk.encoding, chunk.data),
+  }));
+  write(files, SEGMENT_PATH, segment);
+  const kept: typeof rows = [];
+  for (let n = 0; nth(n) < rows.length; n++) kept.push(rows[nth(n)]!);
+  const table: ChunkTable = {
+    arena: new Uint16Array(kept.length),
+    source: new Uint16Array(kept.length),
+    offset: Float64Array.from(kept, (r) => r.offset),
+    bytes: new Uint32Array(kept.length),
+    samples: new Uint32Array(kept.length),
+    mint: Float64Array.from(kept, (r) => r.mint),
+    maxt: Float64Array.from(kept, (r) => r.maxt),
+    encoding: new Uint8Array(kept.length).fill(ENCODING.stored),
+  };
+  const selection: Selection = {
+    count: 1,
+    symbols: { count: 0, index: [], data: [] },
+    labelFirst: Uint32Array.of(0, 0),
+    labelSymbols: new Uint32Array(0),
+    first: Uint32Array.of(0, kept.length),
+    chunks: table,
+    arenas: [{ kind: 'file', id: 0, path: SEGMENT_PATH }],
+    deleted: null,
+    warnings: [],
+  };
+  const times = kept.flatMap(({ mint, samples }) => Array.from({ length: samples }, (_, i) => mint + 10 * i));
+  return { selection, times };
+}
+
 function randomChunk(d: Dice, source: number): ModelChunk {
   const plain = d.below(5) === 0;
   const place = (['memory', 'segment', 'head'] as const)[d.below(3)]!;
@@ -186,23 +228,33 @@ function putChunks(d: Dice, to: Readonly<Record<ModelChunk['place'], ByteWriter>
     const bytes = data.length - (addressOf(encoding, 0) === 0 ? 0 : 2);
     if (chunk.place === 'memory')
       return { ...common, offset: addressOf(encoding, put(w, data)), bytes, samples, encoding };
+    if (chunk.place === 'segment') {
+      const offset = putStored(w, encoding, data);
+      return { ...common, offset, bytes: 0, samples: 0, encoding: ENCODING.stored };
+    }
     const start = w.n;
     room(w, data.length + 60);
-    if (chunk.place === 'head') {
-      w.n = putInt64(w.b, w.n, 77);
-      w.n = putInt64(w.b, w.n, mint);
-      w.n = putInt64(w.b, w.n, maxt);
-      w.b[w.n++] = encoding;
-    }
+    w.n = putInt64(w.b, w.n, 77);
+    w.n = putInt64(w.b, w.n, mint);
+    w.n = putInt64(w.b, w.n, maxt);
+    w.b[w.n++] = encoding;
     w.n = putUvarint(w.b, w.n, data.length);
-    const summed = chunk.place === 'head' ? start : w.n;
-    if (chunk.place === 'segment') w.b[w.n++] = encoding;
     const at = put(w, data);
-    w.n = putU32(w.b, w.n, crc32c(w.b, summed, w.n));
-    return chunk.place === 'head'
-      ? { ...common, offset: addressOf(encoding, at), bytes, samples, encoding }
-      : { ...common, offset: start, bytes: 0, samples: 0, encoding: ENCODING.stored };
+    w.n = putU32(w.b, w.n, crc32c(w.b, start, w.n));
+    return { ...common, offset: addressOf(encoding, at), bytes, samples, encoding };
   });
+}
+
+/** A chunk as a segment has it; where it begins. */
+function putStored(w: ByteWriter, encoding: number, data: Uint8Array): number {
+  const start = w.n;
+  room(w, data.length + 20);
+  w.n = putUvarint(w.b, w.n, data.length);
+  const summed = w.n;
+  w.b[w.n++] = encoding;
+  put(w, data);
+  w.n = putU32(w.b, w.n, crc32c(w.b, summed, w.n));
+  return start;
 }
 
 function pad(w: ByteWriter, n: number): void {
