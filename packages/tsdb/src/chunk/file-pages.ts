@@ -17,6 +17,11 @@ export const PAGES_MIN = 2;
 /** Paths that are remembered; more, and the cache begins anew. */
 const PATHS_MAX = 100_000;
 
+interface Last {
+  readonly key: number;
+  readonly page: Page;
+}
+
 interface Page {
   readonly b: Uint8Array;
   /** How much of it the file had. Behind the page in b lie the bits of `checksAt`. */
@@ -66,8 +71,8 @@ export function newFilePages(
   const numbers = new Map<string, number>();
   const paths: string[] = [];
   let generation = 0;
-  let lastKey = -1;
-  let lastPage: Page = { b: new Uint8Array(0), length: 0 };
+  /** The page of each file that was asked for last: a query goes through several blocks at once, series by series. */
+  const lastOf: (Last | null)[] = [];
   let run: Uint8Array | null = null;
   let joined: Uint8Array = newBytes(JOINED_BYTES);
 
@@ -97,7 +102,7 @@ export function newFilePages(
     if (pages.size < pagesMax) return { b: newBytes(PAGE_BYTES + CHECKS_BYTES), length: 0 };
     for (const [key, page] of pages) {
       pages.delete(key);
-      if (key === lastKey) lastKey = -1;
+      unlast(key);
       return page;
     }
     return { b: newBytes(PAGE_BYTES + CHECKS_BYTES), length: 0 };
@@ -108,7 +113,12 @@ export function newFilePages(
     if (page === undefined) return;
     pages.delete(key);
     spare.push(page);
-    if (key === lastKey) lastKey = -1;
+    unlast(key);
+  }
+
+  function unlast(key: number): void {
+    const file = Math.floor(key / FILE_PAGES);
+    if (lastOf[file]?.key === key) lastOf[file] = null;
   }
 
   function keep(key: number, page: Page, length: number): void {
@@ -147,7 +157,9 @@ export function newFilePages(
 
   /** The page with at least `length` bytes, if the file has them. */
   function pageOf(key: number, length: number): Page {
-    if (key === lastKey && lastPage.length >= length) return lastPage;
+    const file = Math.floor(key / FILE_PAGES);
+    const last = lastOf[file];
+    if (last?.key === key && last.page.length >= length) return last.page;
     let page = pages.get(key);
     if (page !== undefined) {
       // The file had less when this was read; it may have grown.
@@ -160,12 +172,10 @@ export function newFilePages(
       }
     }
     if (page === undefined) {
-      lastKey = -1;
       read(key, 1);
       page = pages.get(key)!;
     }
-    lastKey = key;
-    lastPage = page;
+    lastOf[file] = { key, page };
     return page;
   }
 
@@ -179,11 +189,12 @@ export function newFilePages(
           numbers.clear();
           paths.length = 0;
           for (const key of pages.keys()) drop(key);
-          lastKey = -1;
+          lastOf.length = 0;
           generation++;
         }
         file = paths.length;
         paths.push(path);
+        lastOf.push(null);
         numbers.set(path, file);
       }
       return file;
@@ -234,7 +245,6 @@ export function newFilePages(
     },
     forget(file, at, n): void {
       for (let key = pageKey(file, at); key <= pageKey(file, at + n); key++) drop(key);
-      lastKey = -1;
     },
   };
 }
