@@ -1,4 +1,4 @@
-// What was gathered becomes the columns of a Selection: series in label order, their chunks in the order of time.
+// What was joined becomes the columns of a Selection: series in label order, their chunks in the order of time.
 import {
   newChunkTable,
   type ArenaRef,
@@ -9,7 +9,7 @@ import {
 import { labelOrder } from '../head/order.ts';
 import type { Slicer } from '../head/slicer.ts';
 import type { SymbolTable } from '../head/symbol-table.ts';
-import type { ChunkRows, Gather } from './gather.ts';
+import type { SeriesJoin } from './series-join.ts';
 
 const LEFT_OUT = 0xffffffff;
 
@@ -24,119 +24,105 @@ export interface Assembly {
   readonly limit: number;
 }
 
-export async function assemble(g: Gather, a: Assembly, slicer: Slicer): Promise<Selection> {
+export async function assemble(j: SeriesJoin, a: Assembly, slicer: Slicer): Promise<Selection> {
   const lists = {
-    count: g.count,
-    words: g.labelSymbols,
-    from: g.labelFirst,
-    to: g.labelFirst.subarray(1),
+    count: j.count,
+    words: j.labelSymbols,
+    from: j.labelFirst,
+    to: j.labelFirst.subarray(1),
   };
   const order = a.ordered ? null : await labelOrder(lists, a.symbols, a.limit, slicer);
-  const count = a.limit > 0 ? Math.min(a.limit, g.count) : g.count;
+  const count = a.limit > 0 ? Math.min(a.limit, j.count) : j.count;
   /** Where list i stands in the selection. */
-  const place = new Uint32Array(g.count).fill(LEFT_OUT);
+  const place = new Uint32Array(j.count).fill(LEFT_OUT);
   const labelFirst = new Uint32Array(count + 1);
   for (let i = 0; i < count; i++) {
     const list = order === null ? i : order[i]!;
     place[list] = i;
-    labelFirst[i + 1] = labelFirst[i]! + g.labelFirst[list + 1]! - g.labelFirst[list]!;
+    labelFirst[i + 1] = labelFirst[i]! + j.labelFirst[list + 1]! - j.labelFirst[list]!;
   }
   const labelSymbols = new Uint32Array(labelFirst[count]!);
   for (let i = 0; i < count; i++) {
     if (slicer.due()) await slicer.rest();
     const list = order === null ? i : order[i]!;
     let to = labelFirst[i]!;
-    for (let w = g.labelFirst[list]!; w < g.labelFirst[list + 1]!; w++)
-      labelSymbols[to++] = g.labelSymbols[w]!;
+    for (let w = j.labelFirst[list]!; w < j.labelFirst[list + 1]!; w++)
+      labelSymbols[to++] = j.labelSymbols[w]!;
   }
-  const { first, rows } = await grouped(g.chunks.series, g.chunks.n, place, count, slicer);
-  await sortByTime(g.chunks, first, rows, slicer);
+  const { first, chunks } = await chunksOf(j, place, count, slicer);
   return {
     count,
     symbols: a.symbols.pages(),
     labelFirst,
     labelSymbols,
     first,
-    chunks: await pick(g.chunks, rows, slicer),
+    chunks,
     arenas: a.arenas,
-    deleted: await deletedOf(g, place, count, slicer),
+    deleted: deletedOf(j, place, count),
     warnings: a.warnings,
     ...(a.lease === undefined ? {} : { lease: a.lease }),
   };
 }
 
-/** Rows by the place of their series: those of place i are rows[first[i]..first[i + 1]), in the order they came. */
-async function grouped(
-  series: Uint32Array,
-  n: number,
+async function chunksOf(
+  { parts }: SeriesJoin,
   place: Uint32Array,
   count: number,
   slicer: Slicer,
-): Promise<{ first: Uint32Array; rows: Uint32Array }> {
+): Promise<{ first: Uint32Array; chunks: ChunkTable }> {
   const first = new Uint32Array(count + 1);
-  for (let k = 0; k < n; k++) {
-    if (slicer.due()) await slicer.rest();
-    const at = place[series[k]!]!;
-    if (at !== LEFT_OUT) first[at + 1]!++;
-  }
+  for (const { n, list, from, to } of parts)
+    for (let i = 0; i < n; i++) {
+      const at = place[list[i]!]!;
+      if (at !== LEFT_OUT) first[at + 1]! += to[i]! - from[i]!;
+    }
   for (let i = 0; i < count; i++) first[i + 1]! += first[i]!;
   const next = first.slice();
-  const rows = new Uint32Array(first[count]!);
-  for (let k = 0; k < n; k++) {
+  const chunks = newChunkTable(first[count]!);
+  for (const { n, list, from, to, copy } of parts)
+    for (let i = 0; i < n; i++) {
+      if (slicer.due()) await slicer.rest();
+      const at = place[list[i]!]!;
+      if (at === LEFT_OUT) continue;
+      copy(from[i]!, to[i]!, chunks, next[at]!);
+      next[at]! += to[i]! - from[i]!;
+    }
+  for (let i = 0; i < count; i++) {
     if (slicer.due()) await slicer.rest();
-    const at = place[series[k]!]!;
-    if (at !== LEFT_OUT) rows[next[at]!++] = k;
+    if (!inTime(chunks.mint, first[i]!, first[i + 1]!)) sortByTime(chunks, first[i]!, first[i + 1]!);
   }
-  return { first, rows };
+  return { first, chunks };
 }
 
-async function sortByTime(
-  c: ChunkRows,
-  first: Uint32Array,
-  rows: Uint32Array,
-  slicer: Slicer,
-): Promise<void> {
-  const { mint } = c;
-  for (let i = 0; i + 1 < first.length; i++) {
-    const end = first[i + 1]!;
-    if (slicer.due(1 + end - first[i]!)) await slicer.rest();
-    let k = first[i]! + 1;
-    while (k < end && mint[rows[k - 1]!]! <= mint[rows[k]!]!) k++;
-    if (k < end) rows.subarray(first[i], end).sort((a, b) => mint[a]! - mint[b]! || a - b);
-  }
+function inTime(mint: Float64Array, from: number, to: number): boolean {
+  for (let k = from + 1; k < to; k++) if (mint[k - 1]! > mint[k]!) return false;
+  return true;
 }
 
-async function pick(c: ChunkRows, rows: Uint32Array, slicer: Slicer): Promise<ChunkTable> {
-  const n = rows.length;
-  const table = newChunkTable(n);
-  for (let k = 0; k < n; k++) {
-    if (slicer.due()) await slicer.rest();
-    const row = rows[k]!;
-    table.arena[k] = c.arena[row]!;
-    table.source[k] = c.source[row]!;
-    table.offset[k] = c.offset[row]!;
-    table.bytes[k] = c.bytes[row]!;
-    table.samples[k] = c.samples[row]!;
-    table.mint[k] = c.mint[row]!;
-    table.maxt[k] = c.maxt[row]!;
-    table.encoding[k] = c.encoding[row]!;
-  }
-  return table;
+/** Sorts rows [from, to) by where they begin; equal ones stay as they are. */
+function sortByTime(c: ChunkTable, from: number, to: number): void {
+  const order = Uint32Array.from({ length: to - from }, (_, i) => from + i);
+  order.sort((a, b) => c.mint[a]! - c.mint[b]! || a - b);
+  for (const column of Object.values(c) as ChunkTable[keyof ChunkTable][])
+    column.set(
+      Array.from(order, (row) => column[row]!),
+      from,
+    );
 }
 
-async function deletedOf(
-  g: Gather,
-  place: Uint32Array,
-  count: number,
-  slicer: Slicer,
-): Promise<Intervals | null> {
-  const d = g.deleted;
-  if (d.n === 0) return null;
-  const { first, rows } = await grouped(d.series, d.n, place, count, slicer);
+function deletedOf({ deleted }: SeriesJoin, place: Uint32Array, count: number): Intervals | null {
+  const rows: number[] = [];
+  deleted.list.forEach((list, row) => place[list] !== LEFT_OUT && rows.push(row));
+  if (deleted.list.length === 0) return null;
+  const placeOf = (row: number): number => place[deleted.list[row]!]!;
+  rows.sort((a, b) => placeOf(a) - placeOf(b) || a - b);
+  const first = new Uint32Array(count + 1);
+  for (const row of rows) first[placeOf(row) + 1]!++;
+  for (let i = 0; i < count; i++) first[i + 1]! += first[i]!;
   return {
     first,
-    source: Uint16Array.from(rows, (row) => d.source[row]!),
-    mint: Float64Array.from(rows, (row) => d.mint[row]!),
-    maxt: Float64Array.from(rows, (row) => d.maxt[row]!),
+    source: Uint16Array.from(rows, (row) => deleted.source[row]!),
+    mint: Float64Array.from(rows, (row) => deleted.mint[row]!),
+    maxt: Float64Array.from(rows, (row) => deleted.maxt[row]!),
   };
 }

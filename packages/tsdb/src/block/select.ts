@@ -1,23 +1,26 @@
 // A selection over the store and its blocks: each block is matched and its series gathered, then the store's, and all become one.
 import type { Clock } from '@munjigi/env';
 import {
+  ENCODING,
   refusedSelection,
+  SELECTING_BYTES,
   StorageError,
   SymbolReader,
   type ArenaRef,
   type BlockRef,
+  type ChunkTable,
   type Matcher,
   type SelectHints,
   type Selection,
 } from '@munjigi/model';
 import { newSlicer, type Slicer } from '../head/slicer.ts';
 import { assemble } from './assemble.ts';
-import { FoundCursor, MAX_FOUND_SERIES, readFound, type FoundCache } from './found-cache.ts';
-import { Gather } from './gather.ts';
+import { MAX_FOUND_SERIES, type FoundCache } from './found-cache.ts';
+import { readFound, trimmedFound, type Found } from './found.ts';
 import { compileBlockTests, matchSeries, type BlockTest } from './match.ts';
 import { eachBlock, type OpenBlock, type OpenBlocks } from './open-blocks.ts';
-import type { Block, SeriesCursor } from './reader.ts';
-import { SEGMENT_STEP } from './segment-writer.ts';
+import type { Block } from './reader.ts';
+import { SeriesJoin, type Part } from './series-join.ts';
 import { runSliced } from './steps.ts';
 import type { SymbolSpace } from './symbol-space.ts';
 import { findTombstones, type Tombstones } from './tombstones.ts';
@@ -49,7 +52,7 @@ export async function selectWithBlocks(
   const tests = compileBlockTests(matchers);
   const warnings = [...inner.warnings];
   const merge: Merge = {
-    gather: new Gather(),
+    join: new SeriesJoin(),
     space: blocks.space(),
     arenas: [...inner.arenas],
     mint,
@@ -64,17 +67,17 @@ export async function selectWithBlocks(
   let sources = 0;
   const ages = await agesOf(blocks, refs);
   await eachBlock(blocks.open, ages.byTime, warnings, blocks.unreadable, async (open, ref) => {
-    const before = merge.gather.count;
-    await gatherBlock(merge, open, ages.source.get(ref) ?? 0, tests, slicer);
-    if (merge.gather.count > before) sources++;
+    const before = merge.join.count;
+    await joinBlock(merge, open, ages.source.get(ref) ?? 0, tests, slicer);
+    if (merge.join.count > before) sources++;
   });
-  const before = merge.gather.count;
-  await gatherInner(merge, inner, slicer);
-  if (merge.gather.count > before) sources++;
+  const before = merge.join.count;
+  await joinInner(merge, inner, slicer);
+  if (merge.join.count > before) sources++;
   // How much more there is nobody knows.
-  if (full(merge)) return refusedSelection(inner.symbols, 2 * merge.gather.bytes);
+  if (full(merge)) return refusedSelection(inner.symbols, 2 * merge.join.bytes);
   return assemble(
-    merge.gather,
+    merge.join,
     {
       symbols: merge.space.table,
       arenas: merge.arenas,
@@ -105,7 +108,7 @@ async function agesOf(
 }
 
 interface Merge {
-  readonly gather: Gather;
+  readonly join: SeriesJoin;
   readonly space: SymbolSpace;
   readonly arenas: ArenaRef[];
   readonly mint: number;
@@ -119,62 +122,110 @@ interface Merge {
   readonly matchers: string;
 }
 
-async function gatherBlock(
+async function joinBlock(
   m: Merge,
   open: OpenBlock,
   source: number,
   tests: readonly BlockTest[],
   slicer: Slicer,
 ): Promise<void> {
-  const { block, tombstones } = open;
-  const { gather } = m;
   if (full(m)) return;
-  const numbers = m.space.of(block);
-  const text = (symbol: number): string => block.symbolText(symbol);
-  const inSpace = (symbol: number): number => numbers.number(symbol, text);
-  const key = `${block.dir} ${m.matchers}`;
-  let found = m.found.get(key, m.space);
-  let cursor: SeriesCursor;
-  if (found === undefined) {
-    const refs = await runSliced(matchSeries(block.index, tests), slicer);
-    if (refs.length <= MAX_FOUND_SERIES && coversMost(m, block)) {
-      found = readFound(block.cursor(refs, -Infinity, Infinity), m.space, inSpace);
-      m.found.put(key, found);
-    }
-    cursor =
-      found === undefined ? block.cursor(refs, m.mint, m.maxt) : new FoundCursor(found, m.mint, m.maxt);
-  } else cursor = new FoundCursor(found, m.mint, m.maxt);
-  const arenas = new Map<number, number>();
-  for (let n = 0; (m.limit === 0 || n < m.limit) && !full(m) && cursor.next();) {
+  const { join, mint, maxt } = m;
+  const { block, tombstones } = open;
+  const found = await foundIn(m, open, tests, slicer);
+  const whole = mint <= block.meta.minTime && maxt >= block.meta.maxTime;
+  const arenas: number[] = [];
+  const part = newPart(found.count, copyStored(found, source, arenas));
+  let n = 0;
+  for (let i = 0; i < found.count && (m.limit === 0 || n < m.limit) && !full(m); i++) {
     if (slicer.due(2)) await slicer.rest();
-    const row = findTombstones(tombstones, cursor.ref);
-    if (row >= 0 && allDeleted(cursor, tombstones, row)) continue;
-    n++;
-    const words = cursor.labelCount;
-    const at = gather.room(words);
-    if (found === undefined)
-      for (let i = 0; i < words; i++) gather.labelSymbols[at + i] = inSpace(cursor.labels[i]!);
-    else for (let i = 0; i < words; i++) gather.labelSymbols[at + i] = cursor.labels[i]!;
-    const series = gather.series(words);
-    if (!m.withChunks) continue;
-    for (let k = 0; k < cursor.chunkCount; k++) {
-      const ref = cursor.chunkRef[k]!;
-      const segment = Math.floor(ref / SEGMENT_STEP);
-      const arena = arenas.get(segment) ?? addArena(m, open, segment, arenas);
-      gather.storedChunk(
-        series,
-        arena,
-        source,
-        cursor.chunkMint[k]!,
-        cursor.chunkMaxt[k]!,
-        ref - segment * SEGMENT_STEP,
-      );
+    let from = found.chunkFirst[i]!;
+    let to = found.chunkFirst[i + 1]!;
+    if (!whole) {
+      while (from < to && found.maxt[from]! < mint) from++;
+      while (from < to && found.mint[to - 1]! > maxt) to--;
     }
+    if (from === to) continue;
+    const row = findTombstones(tombstones, found.refs[i]!);
+    if (row >= 0 && allDeleted(found, from, to, tombstones, row)) continue;
+    n++;
+    const list = join.list(found.labels, found.labelFirst[i]!, found.labelFirst[i + 1]!);
+    if (!m.withChunks) continue;
+    for (let k = from; k < to; k++) arenas[found.segment[k]!] ??= addArena(m, open, found.segment[k]!);
+    addRows(m, part, list, from, to);
     if (row < 0) continue;
     for (let k = tombstones.first[row]!; k < tombstones.first[row + 1]!; k++)
-      if (tombstones.mint[k]! <= m.maxt && tombstones.maxt[k]! >= m.mint)
-        gather.delete(series, source, tombstones.mint[k]!, tombstones.maxt[k]!);
+      if (tombstones.mint[k]! <= maxt && tombstones.maxt[k]! >= mint)
+        join.delete(list, source, tombstones.mint[k]!, tombstones.maxt[k]!);
   }
+  if (part.n > 0) join.parts.push(part);
+}
+
+/** What the matchers find in a block, at least as far as it overlaps [mint, maxt], is asked for and has room. */
+async function foundIn(
+  m: Merge,
+  { block, tombstones }: OpenBlock,
+  tests: readonly BlockTest[],
+  slicer: Slicer,
+): Promise<Found> {
+  const key = `${block.dir} ${m.matchers}`;
+  const known = m.found.get(key, m.space);
+  if (known !== undefined) return known;
+  const refs = await runSliced(matchSeries(block.index, tests), slicer);
+  const numbers = m.space.of(block);
+  const text = (symbol: number): string => block.symbolText(symbol);
+  const number = (symbol: number): number => numbers.number(symbol, text);
+  if (refs.length <= MAX_FOUND_SERIES && coversMost(m, block)) {
+    const all = { series: refs.length, withChunks: true, number, enough: () => false };
+    const found = trimmedFound(await readFound(block.cursor(refs, -Infinity, Infinity), all, slicer));
+    m.found.put(key, found, m.space);
+    return found;
+  }
+  // Of those that were deleted in part it is known only later whether anything is left.
+  const most = m.limit === 0 ? Infinity : m.limit + tombstones.ref.length;
+  const options = {
+    series: Math.min(refs.length, most),
+    withChunks: m.withChunks || tombstones.count > 0,
+    number,
+    enough: (series: number, chunks: number) => isTooMuch(m, series, chunks),
+  };
+  return readFound(block.cursor(refs, m.mint, m.maxt), options, slicer);
+}
+
+interface PartRows extends Part {
+  n: number;
+}
+
+function newPart(series: number, copy: Part['copy']): PartRows {
+  return {
+    n: 0,
+    list: new Uint32Array(series),
+    from: new Uint32Array(series),
+    to: new Uint32Array(series),
+    copy,
+  };
+}
+
+function addRows({ join }: Merge, part: PartRows, list: number, from: number, to: number): void {
+  const i = part.n++;
+  part.list[i] = list;
+  part.from[i] = from;
+  part.to[i] = to;
+  join.chunks += to - from;
+}
+
+/** Chunks as segments hold them: their sizes stand there. `arenas`: those of the block's segments. */
+function copyStored(found: Found, source: number, arenas: readonly number[]): Part['copy'] {
+  return (from, to, table, at) => {
+    for (let k = from; k < to; k++, at++) {
+      table.arena[at] = arenas[found.segment[k]!]!;
+      table.source[at] = source;
+      table.offset[at] = found.offset[k]!;
+      table.mint[at] = found.mint[k]!;
+      table.maxt[at] = found.maxt[k]!;
+      table.encoding[at] = ENCODING.stored;
+    }
+  };
 }
 
 /** Whether a selection asks for so much of a block that all of it may be read, and remembered. */
@@ -183,27 +234,28 @@ function coversMost({ mint, maxt, withChunks }: Merge, { meta }: Block): boolean
   return withChunks && 4 * seen >= meta.maxTime - meta.minTime;
 }
 
-function full({ gather, maxBytes }: Merge): boolean {
-  return maxBytes > 0 && gather.bytes > maxBytes;
+function full(m: Merge): boolean {
+  return isTooMuch(m, 0, 0);
 }
 
-/** Whether nothing is left of the series' chunks: then it is not found any more, not even by its labels. */
-function allDeleted(cursor: SeriesCursor, t: Tombstones, row: number): boolean {
-  for (let i = 0; i < cursor.chunkCount; i++) {
+/** Whether so many more series and chunks are more than a selection may hold. */
+function isTooMuch({ join, maxBytes }: Merge, series: number, chunks: number): boolean {
+  const more = series * SELECTING_BYTES.series + chunks * SELECTING_BYTES.chunk;
+  return maxBytes > 0 && join.bytes + more > maxBytes;
+}
+
+/** Whether nothing is left of chunks [from, to): then the series is not found any more, not even by its labels. */
+function allDeleted(found: Found, from: number, to: number, t: Tombstones, row: number): boolean {
+  for (let i = from; i < to; i++) {
     let k = t.first[row]!;
     const end = t.first[row + 1]!;
-    while (k < end && !(t.mint[k]! <= cursor.chunkMint[i]! && t.maxt[k]! >= cursor.chunkMaxt[i]!)) k++;
+    while (k < end && !(t.mint[k]! <= found.mint[i]! && t.maxt[k]! >= found.maxt[i]!)) k++;
     if (k === end) return false;
   }
   return true;
 }
 
-function addArena(
-  m: Merge,
-  { block, segments }: OpenBlock,
-  segment: number,
-  arenas: Map<number, number>,
-): number {
+function addArena(m: Merge, { block, segments }: OpenBlock, segment: number): number {
   const path = segments.get(segment);
   if (path === undefined)
     throw block.index.wrong(
@@ -218,25 +270,40 @@ function addArena(
       false,
     );
   m.arenas.push({ kind: 'file', id, path });
-  arenas.set(segment, id);
   return id;
 }
 
-async function gatherInner(m: Merge, inner: Selection, slicer: Slicer): Promise<void> {
-  const { gather } = m;
+async function joinInner(m: Merge, inner: Selection, slicer: Slicer): Promise<void> {
+  const { join } = m;
   const reader = new SymbolReader(inner.symbols, 1);
   const numbers = m.space.of(inner.symbols.table ?? 0);
   const text = (symbol: number): string => reader.text(symbol);
+  const part = newPart(inner.count, copyTable(inner.chunks));
+  let labels = new Uint32Array(64);
   for (let i = 0; i < inner.count && !full(m); i++) {
     if (slicer.due(2)) await slicer.rest();
-    const from = inner.labelFirst[i]!;
-    const words = inner.labelFirst[i + 1]! - from;
-    const at = gather.room(words);
-    for (let w = 0; w < words; w++)
-      gather.labelSymbols[at + w] = numbers.number(inner.labelSymbols[from + w]!, text);
-    const series = gather.series(words);
-    for (let k = inner.first[i]!; k < inner.first[i + 1]!; k++)
-      gather.copyChunk(series, inner.chunks, k, inner.chunks.arena[k]!);
-    if (inner.deleted !== null) gather.copyDeleted(series, inner.deleted, i);
+    const first = inner.labelFirst[i]!;
+    const words = inner.labelFirst[i + 1]! - first;
+    if (words > labels.length) labels = new Uint32Array(2 * words);
+    for (let w = 0; w < words; w++) labels[w] = numbers.number(inner.labelSymbols[first + w]!, text);
+    const list = join.list(labels, 0, words);
+    addRows(m, part, list, inner.first[i]!, inner.first[i + 1]!);
+    if (inner.deleted !== null) join.copyDeleted(list, inner.deleted, i);
   }
+  if (part.n > 0) join.parts.push(part);
+}
+
+function copyTable(c: ChunkTable): Part['copy'] {
+  return (from, to, table, at) => {
+    for (let k = from; k < to; k++, at++) {
+      table.arena[at] = c.arena[k]!;
+      table.source[at] = c.source[k]!;
+      table.offset[at] = c.offset[k]!;
+      table.bytes[at] = c.bytes[k]!;
+      table.samples[at] = c.samples[k]!;
+      table.mint[at] = c.mint[k]!;
+      table.maxt[at] = c.maxt[k]!;
+      table.encoding[at] = c.encoding[k]!;
+    }
+  };
 }
