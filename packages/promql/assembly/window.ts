@@ -126,6 +126,15 @@ export function extrapolated(
   const half = f64x2.splat(0.5);
   const zero = f64x2.splat(0);
   let firstReset = 0;
+  // Of the pair before: NaN is equal to nothing.
+  let lastLength = f64x2.splat(NaN);
+  let lastGaps = zero;
+  let lastBefore = zero;
+  let lastAfter = zero;
+  let sampled = zero;
+  let toStart = zero;
+  let toEnd = zero;
+  let factor = zero;
   for (let k = 0; k < steps; k += 2) {
     // The last one of an odd number goes together with itself.
     const k2 = k + 1 < steps ? k + 1 : k;
@@ -157,22 +166,47 @@ export function extrapolated(
     const t0 = both(t, lo1, lo2);
     const t1 = both(t, hi1 - 1, hi2 - 1);
     const gaps = f64x2.replace_lane(f64x2.splat(f64(hi1 - lo1 - 1)), 1, f64(hi2 - lo2 - 1));
-    const sampled = f64x2.div(f64x2.sub(t1, t0), thousand);
-    const average = f64x2.div(sampled, gaps);
-    const threshold = f64x2.mul(average, f64x2.splat(1.1));
-    const halfway = f64x2.mul(average, half);
-    let toStart = f64x2.div(f64x2.sub(t0, f64x2.sub(ends, range)), thousand);
-    let toEnd = f64x2.div(f64x2.sub(ends, t1), thousand);
-    toStart = v128.bitselect(halfway, toStart, f64x2.ge(toStart, threshold));
-    if (isCounter) {
-      const toZero = f64x2.mul(sampled, f64x2.div(v0, result));
-      const rises = v128.and(f64x2.gt(result, zero), f64x2.ge(v0, zero));
-      toStart = v128.bitselect(toZero, toStart, v128.and(rises, f64x2.lt(toZero, toStart)));
+    const length = f64x2.sub(t1, t0);
+    const before = f64x2.sub(t0, f64x2.sub(ends, range));
+    const after = f64x2.sub(ends, t1);
+    // Where samples come at a fixed interval, windows lie alike: what the times alone say is the same as for the pair before.
+    const moved = v128.or(
+      v128.or(f64x2.ne(length, lastLength), f64x2.ne(gaps, lastGaps)),
+      v128.or(f64x2.ne(before, lastBefore), f64x2.ne(after, lastAfter)),
+    );
+    if (v128.any_true(moved)) {
+      lastLength = length;
+      lastGaps = gaps;
+      lastBefore = before;
+      lastAfter = after;
+      sampled = f64x2.div(length, thousand);
+      const average = f64x2.div(sampled, gaps);
+      const threshold = f64x2.mul(average, f64x2.splat(1.1));
+      const halfway = f64x2.mul(average, half);
+      toStart = f64x2.div(before, thousand);
+      toStart = v128.bitselect(halfway, toStart, f64x2.ge(toStart, threshold));
+      toEnd = f64x2.div(after, thousand);
+      toEnd = v128.bitselect(halfway, toEnd, f64x2.ge(toEnd, threshold));
+      factor = f64x2.div(f64x2.add(f64x2.add(sampled, toStart), toEnd), sampled);
+      if (isRate) factor = f64x2.div(factor, range_s);
     }
-    toEnd = v128.bitselect(halfway, toEnd, f64x2.ge(toEnd, threshold));
-    let factor = f64x2.div(f64x2.add(f64x2.add(sampled, toStart), toEnd), sampled);
-    if (isRate) factor = f64x2.div(factor, range_s);
-    result = f64x2.mul(result, factor);
+    let used = factor;
+    if (isCounter) {
+      // A counter is not taken to be below zero before its first sample. That is far away mostly, which can be told without dividing.
+      const rise = f64x2.mul(v0, sampled);
+      const far = v128.and(
+        f64x2.gt(rise, f64x2.mul(f64x2.mul(toStart, result), f64x2.splat(1.0001))),
+        f64x2.gt(rise, f64x2.splat(1e-290)),
+      );
+      if (!i64x2.all_true(far)) {
+        const toZero = f64x2.mul(sampled, f64x2.div(v0, result));
+        const rises = v128.and(f64x2.gt(result, zero), f64x2.ge(v0, zero));
+        const start = v128.bitselect(toZero, toStart, v128.and(rises, f64x2.lt(toZero, toStart)));
+        used = f64x2.div(f64x2.add(f64x2.add(sampled, start), toEnd), sampled);
+        if (isRate) used = f64x2.div(used, range_s);
+      }
+    }
+    result = f64x2.mul(result, used);
     // Lane 1 first: of the last window alone, the lanes are the same.
     v128.store64_lane(out + (usize(k2) << 3), result, 1);
     v128.store64_lane(out + (usize(k) << 3), result, 0);

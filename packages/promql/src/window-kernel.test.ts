@@ -7,14 +7,15 @@ import { dropStale, WINDOW_FUNCTIONS, type Samples } from './window.ts';
 const FUNCTIONS = ['last', 'rate', 'increase', 'delta', 'sum_over_time', 'avg_over_time'];
 const KINDS = ['counter', 'gauge', 'wild'] as const;
 
-/** Samples with gaps and, of counters, resets; wild ones hold infinities, NaN, zeros of both signs and sizes of all kinds. */
+/** Samples with gaps, in every second series at a fixed interval otherwise, and, of counters, resets; wild ones hold infinities, NaN, zeros of both signs and sizes of all kinds. */
 function series(random: Dice, kind: (typeof KINDS)[number], n: number): { t: number[]; v: number[] } {
   const t: number[] = [];
   const v: number[] = [];
+  const jitter_ms = random.below(2) === 0 ? 200 : 1;
   let time = 0;
   let value = 0;
   for (let i = 0; i < n; i++) {
-    time += random.below(20) === 0 ? random.below(400_000) + 1 : 15_000 + random.below(200);
+    time += random.below(20) === 0 ? random.below(400_000) + 1 : 15_000 + random.below(jitter_ms);
     if (kind === 'counter') value = random.below(30) === 0 ? random.below(5) : value + random.below(50);
     else if (kind === 'gauge') value = (random.below(2 ** 30) - 2 ** 29) / 7;
     else {
