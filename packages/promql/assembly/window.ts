@@ -311,3 +311,43 @@ function rest(
   // x - x is 0 for finite numbers only.
   store<u8>(present + k, result - result == 0 ? 1 : 2);
 }
+
+/** Whether all n bytes are 1. */
+function all(present: usize, n: i32): bool {
+  let k = 0;
+  for (; k + 16 <= n; k += 16) if (!i8x16.all_true(v128.load(present + k))) return false;
+  for (; k < n; k++) if (load<u8>(present + k) == 0) return false;
+  return true;
+}
+
+/**
+ * Adds the row of n cells at `row` to sums and their compensation, all of which are present (Neumaier's sum). False: the row has cells that are
+ * not, and nothing was added.
+ */
+export function addSums(sums: usize, compensation: usize, row: usize, present: usize, n: i32): bool {
+  if (!all(present, n)) return false;
+  const infinity = f64x2.splat(Infinity);
+  let k = 0;
+  for (; k + 2 <= n; k += 2) {
+    const at = usize(k) << 3;
+    const sum = v128.load(sums + at);
+    const x = v128.load(row + at);
+    const next = f64x2.add(sum, x);
+    const part = f64x2.sub(next, sum);
+    const lost = f64x2.add(f64x2.sub(sum, f64x2.sub(next, part)), f64x2.sub(x, part));
+    const both = f64x2.add(v128.load(compensation + at), lost);
+    v128.store(sums + at, next);
+    v128.store(compensation + at, v128.andnot(both, f64x2.eq(f64x2.abs(next), infinity)));
+  }
+  if (k < n) {
+    const at = usize(k) << 3;
+    const sum = load<f64>(sums + at);
+    const x = load<f64>(row + at);
+    const next = sum + x;
+    const part = next - sum;
+    const lost = sum - (next - part) + (x - part);
+    store<f64>(sums + at, next);
+    store<f64>(compensation + at, Math.abs(next) == Infinity ? 0 : load<f64>(compensation + at) + lost);
+  }
+  return true;
+}

@@ -26,7 +26,7 @@ import {
   takeCells,
 } from './query-error.ts';
 import { EXTENDED_FUNCTIONS, extendSamples } from './extended-window.ts';
-import { sharedColumn } from './window-kernel.ts';
+import { newGroupRoom, sharedColumn, sharedRow, type GroupRoom, type GroupSums } from './window-kernel.ts';
 import { dropStale, WINDOW_FUNCTIONS, type Samples, type WindowFunction, type Windows } from './window.ts';
 
 export interface RunOptions {
@@ -64,6 +64,22 @@ export async function runFragment(
         : f.aggregate === null
           ? new RowSink(f, window, to - from, b)
           : new GroupSink(f, f.aggregate, window, b);
+  try {
+    return await runSeries(f, s, r, b, { ...options, from, to }, reader, sink);
+  } finally {
+    sink.close?.();
+  }
+}
+
+async function runSeries(
+  f: Fragment,
+  s: Selection,
+  r: ChunkReader,
+  b: Budget,
+  { from, to, pause }: RunOptions & { readonly from: number; readonly to: number },
+  reader: SeriesLabels,
+  sink: Sink,
+): Promise<FragmentPartial> {
   const { mint, maxt } = fragmentRange(f);
   const keepsMarks = f.extended === undefined && OF_NEWEST.has(f.func);
   const annotations: Remark[] = [];
@@ -100,7 +116,7 @@ export async function runFragment(
     if (work >= WORK_BETWEEN_PAUSES) {
       work = 0;
       checkCancelled(b);
-      if (options.pause !== undefined) await options.pause();
+      if (pause !== undefined) await pause();
     }
   }
   return sink.result(samplesRead, uniqueRemarks(annotations));
@@ -159,6 +175,8 @@ interface Sink {
   /** Takes a series with histograms or start timestamps among its samples, marks included, and says what it gave. */
   addMixed(c: Column, labels: SeriesLabels, i: number, about: Whereabouts): Added;
   result(samplesRead: number, annotations: readonly Remark[]): FragmentPartial;
+  /** Gives back what is shared; last of all. */
+  close?(): void;
 }
 
 /** Reads a selection's labels as text, as far as they are needed. */
@@ -355,8 +373,8 @@ class GroupSink implements Sink {
   readonly #budget: Budget;
   readonly #key: (labels: Labels) => string;
   readonly #groups = new Map<string, Group>();
-  readonly #row: Float64Array;
-  readonly #rowPresent: Uint8Array;
+  /** Of the sums' cells. */
+  readonly #room: GroupRoom = newGroupRoom();
 
   constructor(f: Fragment, aggregate: FragmentAggregate, window: WindowFunction, b: Budget) {
     this.#f = f;
@@ -366,29 +384,40 @@ class GroupSink implements Sink {
     this.#budget = b;
     this.#key = groupKey(aggregate.labels, aggregate.without);
     takeBytes(b, f.grid.steps * CELL_BYTES);
-    this.#row = new Float64Array(f.grid.steps);
-    this.#rowPresent = new Uint8Array(f.grid.steps);
   }
 
   add(c: Column, labels: SeriesLabels, i: number): boolean {
     const { grid, args } = this.#f;
-    this.#rowPresent.fill(0);
-    this.#window(c, this.#windows, args, this.#row, this.#rowPresent, 0);
-    if (!anyPresent(this.#rowPresent, 0, grid.steps)) return false;
-    addRow(this.#aggregate.op, this.#group(labels, i), this.#row, this.#rowPresent);
+    const { out, present } = sharedRow(grid.steps);
+    present.fill(0);
+    this.#window(c, this.#windows, args, out, present, 0);
+    if (!anyPresent(present, 0, grid.steps)) return false;
+    this.#addRow(labels, i, out, present);
     return true;
+  }
+
+  #addRow(labels: SeriesLabels, i: number, row: Float64Array, present: Uint8Array): void {
+    const group = this.#group(labels, i);
+    const { op } = this.#aggregate;
+    if (op === 'sum' && group.full && this.#room.addRow(group as GroupSums)) return;
+    addRow(op, group, row, present);
   }
 
   /** Only floats can be added up here: the first histogram ends it. */
   addMixed(c: Column, labels: SeriesLabels, i: number, about: Whereabouts): Added {
     const { steps } = this.#f.grid;
-    this.#rowPresent.fill(0);
-    const histograms = noHistograms(steps);
-    const row = { values: this.#row, present: this.#rowPresent, histograms, at: 0 };
-    fillMixed(this.#f, this.#windows, c, row, about);
-    if (this.#rowPresent.includes(CELL.histogram)) return 'gave up';
-    const added = addedIn(this.#rowPresent, 0, steps);
-    if (added === 'floats') addRow(this.#aggregate.op, this.#group(labels, i), this.#row, this.#rowPresent);
+    const { out, present } = sharedRow(steps);
+    present.fill(0);
+    fillMixed(
+      this.#f,
+      this.#windows,
+      c,
+      { values: out, present, histograms: noHistograms(steps), at: 0 },
+      about,
+    );
+    if (present.includes(CELL.histogram)) return 'gave up';
+    const added = addedIn(present, 0, steps);
+    if (added === 'floats') this.#addRow(labels, i, out, present);
     return added;
   }
 
@@ -401,17 +430,22 @@ class GroupSink implements Sink {
     const { steps } = this.#f.grid;
     // With compensation and counts, and once more when all groups are put together.
     takeCells(this.#budget, steps, 2 * (CELL_BYTES + 16) + LABEL_BYTES / steps);
-    const sums = op === 'sum' || op === 'avg';
+    const cells =
+      op === 'sum' || op === 'avg'
+        ? this.#room.add(steps)
+        : { values: new Float64Array(steps), present: new Uint8Array(steps), compensation: null };
     const made: Group = {
+      ...cells,
       labels: groupLabels(all, names, without),
-      values: new Float64Array(steps),
-      present: new Uint8Array(steps),
-      compensation: sums ? new Float64Array(steps) : null,
       counts: op === 'avg' ? new Float64Array(steps) : null,
       full: false,
     };
     this.#groups.set(key, made);
     return made;
+  }
+
+  close(): void {
+    this.#room.close();
   }
 
   result(samplesRead: number, annotations: readonly Remark[]): FragmentPartial {

@@ -1,4 +1,5 @@
-// Window functions in WebAssembly (assembly/window.ts) with the columns that they read: a series decoded into `column` is worked on where it lies.
+// Window functions in WebAssembly (assembly/window.ts) with the columns that they read, the row that they fill, and the groups that it is added to: a
+// series is worked on where it lies.
 import { newColumn, startWasm, type Column } from '@munjigi/model';
 import { WASM } from './window-wasm.ts';
 import type { Samples, WindowFunction, Windows } from './window.ts';
@@ -46,6 +47,7 @@ interface Exports {
     out: number,
     present: number,
   ): void;
+  addSums(sums: number, compensation: number, row: number, present: number, n: number): number;
 }
 
 /** Most samples of a series and most windows: what is larger is worked on by the twins. */
@@ -58,7 +60,10 @@ const LO_AT: number = RESETS_AT + 4 * SAMPLES;
 const HI_AT: number = LO_AT + 4 * STEPS;
 const OUT_AT: number = HI_AT + 4 * STEPS;
 const PRESENT_AT: number = OUT_AT + 8 * STEPS;
-const BYTES: number = PRESENT_AT + STEPS;
+const GROUPS_AT: number = PRESENT_AT + STEPS;
+/** Of groups' sums: two numbers and a byte a cell. */
+const GROUP_CELLS: number = 1024 * 1024;
+const BYTES: number = GROUPS_AT + 17 * GROUP_CELLS;
 
 /** A cell of `present` for a result that the twin has to compute. */
 const WITH_CARE = 2;
@@ -113,12 +118,20 @@ export function mayHaveMarks(s: Samples): boolean {
   return k === null || k.exports.someNaN(V_AT, s.n) !== 0;
 }
 
-interface Row {
+export interface Row {
   readonly out: Float64Array;
   readonly present: Uint8Array;
 }
 
 let row: Row = { out: new Float64Array(0), present: new Uint8Array(0) };
+
+/** A row of cells to fill, in the kernel's memory where there is one. All fragments of a thread share it likewise. */
+export function sharedRow(steps: number): Row {
+  const k = kernel();
+  if (k !== null && steps <= STEPS) return rowOf(k, steps);
+  if (row.out.length !== steps) row = { out: new Float64Array(steps), present: new Uint8Array(steps) };
+  return row;
+}
 
 /** The first `steps` cells of the kernel's row. Series of a fragment have as many: the views are made once for all. */
 function rowOf({ out, present }: Kernel, steps: number): Row {
@@ -139,6 +152,10 @@ function inKernel(run: Run, twin: WindowFunction): WindowFunction {
     }
     run(k.exports, s.n, w);
     const cells = rowOf(k, w.steps);
+    if (out === cells.out) {
+      if (present.includes(WITH_CARE)) twin(s, w, args, out, present.fill(0), at);
+      return;
+    }
     if (cells.present.includes(WITH_CARE)) {
       twin(s, w, args, out, present, at);
       return;
@@ -185,4 +202,57 @@ export function summedInKernel(isMean: boolean, twin: WindowFunction): WindowFun
   const run: Run = (e, n, { steps, start_ms, step_ms, range_ms }) =>
     e.summed(0, V_AT, n, steps, start_ms, step_ms, range_ms, mean, LO_AT, HI_AT, OUT_AT, PRESENT_AT);
   return inKernel(run, twin);
+}
+
+/** Sums of a group with their compensation, a cell a step. */
+export interface GroupSums {
+  readonly values: Float64Array;
+  readonly compensation: Float64Array;
+  readonly present: Uint8Array;
+}
+
+/** Room for the sums of one fragment's groups, in the kernel's memory as far as there is any. */
+export interface GroupRoom {
+  add(steps: number): GroupSums;
+  /** Whether the shared row was added to them; false: it has cells that are not present, or they lie elsewhere. All of theirs are present. */
+  addRow(g: GroupSums): boolean;
+  close(): void;
+}
+
+/** Who has the kernel's room: one fragment at a time. */
+let holder: GroupRoom | null = null;
+
+export function newGroupRoom(): GroupRoom {
+  const k = holder === null ? kernel() : null;
+  let cells = 0;
+  const room: GroupRoom = {
+    add(steps) {
+      if (k === null || holder !== room || cells + steps > GROUP_CELLS || steps > STEPS)
+        return {
+          values: new Float64Array(steps),
+          compensation: new Float64Array(steps),
+          present: new Uint8Array(steps),
+        };
+      const { buffer } = k.t;
+      const at = GROUPS_AT + 8 * cells;
+      const sums = {
+        values: new Float64Array(buffer, at, steps),
+        compensation: new Float64Array(buffer, at + 8 * GROUP_CELLS, steps),
+        present: new Uint8Array(buffer, GROUPS_AT + 16 * GROUP_CELLS + cells, steps),
+      };
+      cells += steps;
+      for (const column of Object.values(sums)) column.fill(0);
+      return sums;
+    },
+    addRow({ values, compensation }) {
+      if (k === null || values.buffer !== k.t.buffer) return false;
+      const { byteOffset, length } = values;
+      return k.exports.addSums(byteOffset, compensation.byteOffset, OUT_AT, PRESENT_AT, length) !== 0;
+    },
+    close() {
+      if (holder === room) holder = null;
+    },
+  };
+  if (k !== null) holder = room;
+  return room;
 }
