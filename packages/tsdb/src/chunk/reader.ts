@@ -14,7 +14,7 @@ import {
 import type { Files } from '@munjigi/env';
 import { revokedError } from '../head/leases.ts';
 import { clearColumn, completeFloats, needStartTimes } from './column.ts';
-import { newFilePages, pageKey, type FilePages } from './file-pages.ts';
+import { newFilePages, PAGE_BYTES, pageKey, type FilePages } from './file-pages.ts';
 import { startKernel, type ChunkKernel } from './kernel.ts';
 import { decodeHistogram } from './histogram-decode.ts';
 import { dropDeleted, keepRange, mergeInto } from './merge.ts';
@@ -65,20 +65,29 @@ class Reader implements ChunkReader {
   async load(s: Selection, from: number, to: number): Promise<void> {
     this.#use(s);
     if (this.#files === null || !this.#pages.includes(null)) return;
-    const c = s.chunks;
+    this.#files.load(Float64Array.from(this.#pageKeys(s, s.first[from]!, s.first[to]!)));
+  }
+
+  /** Of the pages in which chunks [first, end) lie. */
+  #pageKeys(s: Selection, first: number, end: number): number[] {
+    const { arena, offset, bytes } = s.chunks;
     const keys: number[] = [];
-    /** The page of each arena that was named last: neighbours of a series lie beside its chunks. */
-    const named = new Float64Array(this.#pages.length).fill(-1);
-    for (let k = s.first[from]!; k < s.first[to]!; k++) {
-      const arena = c.arena[k]!;
-      if (this.#pages[arena] !== null) continue;
-      const key = pageKey(this.#fileOf[arena]!, c.offset[k]!);
-      const last = pageKey(this.#fileOf[arena]!, c.offset[k]! + Math.max(c.bytes[k]!, USUAL_CHUNK_BYTES));
-      if (key !== named[arena]) keys.push(key);
-      if (last !== key) keys.push(last);
-      named[arena] = last;
+    const inFile = Uint8Array.from(this.#pages, (page) => Number(page === null));
+    /** Where the page of each arena that was named last begins and ends: neighbours of a series lie beside its chunks. */
+    const pageAt = new Float64Array(inFile.length);
+    const pageEnd = new Float64Array(inFile.length);
+    for (let k = first; k < end; k++) {
+      const a = arena[k]!;
+      const at = offset[k]!;
+      const last = at + Math.max(bytes[k]!, USUAL_CHUNK_BYTES);
+      if (inFile[a] === 0 || (at >= pageAt[a]! && last < pageEnd[a]!)) continue;
+      for (let page = Math.floor(at / PAGE_BYTES); page * PAGE_BYTES <= last; page++) {
+        keys.push(pageKey(this.#fileOf[a]!, page * PAGE_BYTES));
+        pageAt[a] = page * PAGE_BYTES;
+        pageEnd[a] = pageAt[a]! + PAGE_BYTES;
+      }
     }
-    this.#files.load(Float64Array.from(keys));
+    return keys;
   }
 
   series(s: Selection, i: number, mint: number, maxt: number, into: Column): void {
