@@ -163,21 +163,19 @@ export function aggregateQuantile(b: Budget, table: Table, phi: Scalar, g: Group
     if (t.drops[row] === 1) out.drops[group] = 1;
   });
   const most = members.reduce((m, rows) => Math.max(m, rows.length), 0);
-  const scratch = Array.from({ length: STEPS_TOGETHER }, () => new Float64Array(most));
+  /** Of step j: cells from j * most on. */
+  const cells = new Float64Array(STEPS_TOGETHER * most);
+  const ofStep = Array.from({ length: STEPS_TOGETHER }, (_, j) => cells.subarray(j * most, (j + 1) * most));
   const counts = new Int32Array(STEPS_TOGETHER);
   members.forEach((rows, group) => {
     for (let from = 0; from < steps; from += STEPS_TOGETHER) {
       const width = Math.min(STEPS_TOGETHER, steps - from);
       counts.fill(0);
-      for (const row of rows) {
-        const at = row * steps + from;
-        for (let j = 0; j < width; j++)
-          if (t.present[at + j] === 1) scratch[j]![counts[j]!++] = t.values[at + j]!;
-      }
+      gatherCells(t, rows, from, width, cells, most, counts);
       for (let j = 0; j < width; j++) {
         if (counts[j] === 0) continue;
         const to = group * steps + from + j;
-        out.values[to] = quantileOf(scalarAt(phi, from + j), scratch[j]!, counts[j]!);
+        out.values[to] = quantileOf(scalarAt(phi, from + j), ofStep[j]!, counts[j]!);
         out.present[to] = 1;
       }
     }
@@ -185,8 +183,25 @@ export function aggregateQuantile(b: Budget, table: Table, phi: Scalar, g: Group
   return out;
 }
 
-/** Steps whose cells are gathered in one pass over the rows: neighbours lie in the same cache line. */
-const STEPS_TOGETHER = 16;
+/** Floats of steps [from, from + width): those of step from + j to cells[j * most...], counts[j] of them. */
+function gatherCells(
+  { values, present, steps }: Table,
+  rows: readonly number[],
+  from: number,
+  width: number,
+  cells: Float64Array,
+  most: number,
+  counts: Int32Array,
+): void {
+  for (let i = 0; i < rows.length; i++) {
+    const at = rows[i]! * steps + from;
+    for (let j = 0; j < width; j++)
+      if (present[at + j] === CELL.float) cells[j * most + counts[j]!++] = values[at + j]!;
+  }
+}
+
+/** Steps whose cells are gathered in one pass over the rows: a row lies on pages of its own. */
+const STEPS_TOGETHER = 32;
 /** Rows come one by one, the table that they need at the end. */
 const ROWS_BETWEEN_CHECKS = 256;
 

@@ -21,6 +21,9 @@ import { DUPLICATE_LABELS, histogramAt, newTable, scalarAt, type Scalar, type Ta
 
 /** Relative differences between neighbouring buckets below this are rounding, not falling counts. */
 const SMALL_DELTA = 1e-12;
+/** A count that is so many times the one before differs by more than rounding. */
+const CLEARLY_MORE: number = 1 + 1e-11;
+const TINY = 1e-290;
 const LE: ReadonlySet<string> = new Set(['le']);
 
 interface Classic {
@@ -118,6 +121,8 @@ class Buckets {
   n = 0;
   readonly bound: Float64Array;
   readonly count: Float64Array;
+  /** Bounds and counts rise as they should: there is nothing to join, and nothing to lift. */
+  #clean = false;
   forced = false;
   minBucket = Infinity;
   maxBucket = -Infinity;
@@ -129,16 +134,26 @@ class Buckets {
   }
 
   /** Takes the buckets present at step k. */
-  load(t: Table, h: Classic, k: number): void {
+  load({ present, values, steps }: Table, { rows, bounds }: Classic, k: number): void {
+    const { bound, count } = this;
     let n = 0;
-    for (let i = 0; i < h.rows.length; i++) {
-      const at = h.rows[i]! * t.steps + k;
-      if (t.present[at] !== CELL.float) continue;
-      this.bound[n] = h.bounds[i]!;
-      this.count[n++] = t.values[at]!;
+    let clean = true;
+    let lastBound = -Infinity;
+    let last = 0;
+    for (let i = 0; i < rows.length; i++) {
+      const at = rows[i]! * steps + k;
+      if (present[at] !== CELL.float) continue;
+      const x = values[at]!;
+      const le = bounds[i]!;
+      clean &&= le > lastBound && last >= 0 && (x === last || x > last * CLEARLY_MORE + TINY);
+      last = x;
+      lastBound = le;
+      bound[n] = le;
+      count[n++] = x;
     }
     this.#all = n;
     this.n = n;
+    this.#clean = clean;
   }
 
   /**
@@ -202,14 +217,17 @@ class Buckets {
     if (q < 0) return -Infinity;
     if (q > 1) return Infinity;
     if (!this.#endsInInfinity()) return NaN;
-    this.#join();
-    this.makeMonotonic();
+    if (!this.#clean) {
+      this.#join();
+      this.makeMonotonic();
+    }
     const { bound, count, n } = this;
     if (n < 2) return NaN;
     const observations = count[n - 1]!;
     if (observations === 0) return NaN;
     let rank = q * observations;
-    let b = 0;
+    let b = this.#clean ? firstAtLeast(count, n - 1, rank) : 0;
+    // Where there is a NaN, counts do not rise.
     while (b < n - 1 && !(count[b]! >= rank)) b++;
     if (b === n - 1) return bound[n - 2]!;
     if (b === 0 && bound[0]! <= 0) return bound[0]!;
@@ -229,7 +247,7 @@ class Buckets {
 
   fraction(lower: number, upper: number): number {
     if (!this.#endsInInfinity()) return NaN;
-    this.#join();
+    if (!this.#clean) this.#join();
     const { count, n } = this;
     const total = count[n - 1]!;
     if (total === 0 || lower !== lower || upper !== upper) return NaN;
@@ -255,6 +273,18 @@ class Buckets {
     }
     return total;
   }
+}
+
+/** The first of rising counts [0, n) that is `rank` or more; n: none. */
+function firstAtLeast(count: Float64Array, n: number, rank: number): number {
+  let low = 0;
+  let high = n;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (count[middle]! >= rank) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function almostEqual(a: number, b: number): boolean {
@@ -311,10 +341,10 @@ export function histogramQuantiles(
     for (let k = 0; k < steps; k++) {
       buckets.load(table, h, k);
       if (buckets.n === 0) continue;
-      quantiles.forEach((q, qi) => {
-        put(native.length + hi, qi, k, buckets.quantile(scalarAt(q, k)));
+      for (let qi = 0; qi < quantiles.length; qi++) {
+        put(native.length + hi, qi, k, buckets.quantile(scalarAt(quantiles[qi]!, k)));
         if (buckets.forced) forced.see(k, buckets.minBucket, buckets.maxBucket, buckets.maxDiff);
-      });
+      }
     }
   });
   for (const [name, forced] of forcedOf) {
