@@ -175,7 +175,7 @@ async function foundIn(
   const numbers = m.space.of(block);
   const text = (symbol: number): string => block.symbolText(symbol);
   const number = (symbol: number): number => numbers.number(symbol, text);
-  if (refs.length <= MAX_FOUND_SERIES && coversMost(m, block)) {
+  if (m.withChunks && isWorthKeeping(m, block, refs.length)) {
     const all = { series: refs.length, withChunks: true, number, enough: () => false };
     const found = trimmedFound(await readFound(block.cursor(refs, -Infinity, Infinity), all, slicer));
     m.found.put(key, found, m.space);
@@ -228,11 +228,17 @@ function copyStored(found: Found, source: number, arenas: readonly number[]): Pa
   };
 }
 
-/** Whether a selection asks for so much of a block that all of it may be read, and remembered. */
-function coversMost({ mint, maxt, withChunks }: Merge, { meta }: Block): boolean {
+/** Whether all that so many series have in a block is read and kept: most of it is asked for, or it is not much. */
+function isWorthKeeping({ mint, maxt }: Merge, { meta }: Block, series: number): boolean {
+  if (series > MAX_FOUND_SERIES) return false;
+  const { numSeries, numChunks } = meta.stats;
+  if (series * (numChunks / Math.max(1, numSeries)) <= FEW_CHUNKS) return true;
   const seen = Math.min(maxt, meta.maxTime) - Math.max(mint, meta.minTime);
-  return withChunks && 4 * seen >= meta.maxTime - meta.minTime;
+  return 4 * seen >= meta.maxTime - meta.minTime;
 }
+
+/** About a MiB of what is kept. */
+const FEW_CHUNKS = 40_000;
 
 function full(m: Merge): boolean {
   return isTooMuch(m, 0, 0);

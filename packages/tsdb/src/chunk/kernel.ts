@@ -29,6 +29,8 @@ const COPY_BYTES = 128 * 1024;
 const CHUNK_MAX_SAMPLES = 65_536;
 /** Samples that are held at once. */
 const SAMPLES: number = 256 * 1024 + CHUNK_MAX_SAMPLES;
+/** So many are copied one by one: that is sooner done than making views. */
+const FEW_SAMPLES = 64;
 /** A decoder may look so far behind what it reads. */
 const BEHIND_BYTES = 64;
 
@@ -131,9 +133,17 @@ export class ChunkKernel {
     const from = this.#count(mint);
     const to = this.#count(Math.floor(maxt) + 1);
     growColumn(c, c.n + to - from);
-    c.t.set(this.t.subarray(from, to), c.n);
     // As integers: NaNs must keep their bits.
-    c.bits.set(this.#bits.subarray(2 * from, 2 * to), 2 * c.n);
+    if (to - from > FEW_SAMPLES) {
+      c.t.set(this.t.subarray(from, to), c.n);
+      c.bits.set(this.#bits.subarray(2 * from, 2 * to), 2 * c.n);
+    } else {
+      for (let i = from, k = c.n; i < to; i++, k++) {
+        c.t[k] = this.t[i]!;
+        c.bits[2 * k] = this.#bits[2 * i]!;
+        c.bits[2 * k + 1] = this.#bits[2 * i + 1]!;
+      }
+    }
     c.n += to - from;
     this.n = 0;
   }
