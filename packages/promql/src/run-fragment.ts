@@ -183,6 +183,8 @@ interface Sink {
 class SeriesLabels {
   readonly #s: Selection;
   readonly #symbols: SymbolReader;
+  /** Of names that were asked for and found: then numbers are compared instead of texts. */
+  readonly #nameSymbols = new Map<string, number>();
 
   constructor(s: Selection, symbols: SymbolReader) {
     this.#s = s;
@@ -198,8 +200,13 @@ class SeriesLabels {
 
   value(i: number, name: string): string {
     const { labelFirst, labelSymbols } = this.#s;
-    for (let k = labelFirst[i]!; k < labelFirst[i + 1]!; k += 2)
-      if (this.#symbols.text(labelSymbols[k]!) === name) return this.#symbols.text(labelSymbols[k + 1]!);
+    const known = this.#nameSymbols.get(name);
+    for (let k = labelFirst[i]!; k < labelFirst[i + 1]!; k += 2) {
+      const symbol = labelSymbols[k]!;
+      if (known === undefined ? this.#symbols.text(symbol) !== name : symbol !== known) continue;
+      if (known === undefined) this.#nameSymbols.set(name, symbol);
+      return this.#symbols.text(labelSymbols[k + 1]!);
+    }
     return '';
   }
 }
@@ -423,10 +430,10 @@ class GroupSink implements Sink {
 
   #group(reader: SeriesLabels, i: number): Group {
     const { labels: names, without, op } = this.#aggregate;
-    const all = !without && names.length === 0 ? labelsFromSorted([]) : reader.all(i);
-    const key = this.#key(all);
+    const key = without ? this.#key(reader.all(i)) : valuesKey(reader, i, names);
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
+    const all = reader.all(i);
     const { steps } = this.#f.grid;
     // With compensation and counts, and once more when all groups are put together.
     takeCells(this.#budget, steps, 2 * (CELL_BYTES + 16) + LABEL_BYTES / steps);
@@ -476,6 +483,17 @@ class GroupSink implements Sink {
       samplesRead,
     };
   }
+}
+
+/** What tells the groups of some labels apart. */
+function valuesKey(reader: SeriesLabels, i: number, names: readonly string[]): string {
+  if (names.length === 1) return reader.value(i, names[0]!);
+  let key = '';
+  for (const name of names) {
+    const value = reader.value(i, name);
+    key += `${value.length}:${value}`;
+  }
+  return key;
 }
 
 /** Adds a row of cells to a group, cell by cell. */
