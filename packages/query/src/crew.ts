@@ -63,6 +63,9 @@ export interface CrewRun {
 /** A worker that ends sooner than this after its start is replaced only after this pause. */
 const RESTART_PAUSE_MS = 1000;
 
+/** Queries work on columns outside of the heap: what they make in it is little and short-lived. */
+const NEW_SPACE_MIB = 4;
+
 interface Member {
   readonly index: number;
   thread: { readonly worker: Worker; readonly caller: Caller; running: number } | null;
@@ -96,7 +99,8 @@ export function startCrew(
     const started = clock.monotonic();
     Atomics.store(load, member.index, 0);
     const data: WorkerStart = { settings, index: member.index, load, all };
-    const worker = workers.start(`query-${member.index}`, new URL('./worker.ts', import.meta.url), data);
+    const entry = new URL('./worker.ts', import.meta.url);
+    const worker = workers.start(`query-${member.index}`, entry, data, { newSpace_mib: NEW_SPACE_MIB });
     const caller = joinPort(worker, {});
     member.thread = { worker, caller, running: 0 };
     caller.send('storage', null, [connect()]);

@@ -11,6 +11,8 @@ import { describe, expect, test } from 'vitest';
 import { remoteQueryable, serveStorage } from './storage-port.ts';
 import { plainStorage } from './testing/plain-storage.ts';
 
+const atOnce = (): Promise<void> => Promise.resolve();
+
 const { workers } = nodeEnv();
 
 const SERIES = Array.from({ length: 5 }, (_, i) => ({
@@ -40,7 +42,7 @@ function joined(storage: Queryable): {
   end: () => void;
 } {
   const [a, b] = workers.channel();
-  return { server: serveStorage(a, storage), remote: remoteQueryable(b), end: () => b.close() };
+  return { server: serveStorage(a, storage), remote: remoteQueryable(b, atOnce), end: () => b.close() };
 }
 
 describe('a store on the other end of a port', () => {
@@ -80,7 +82,7 @@ describe('a store on the other end of a port', () => {
     const storage = plainStorage(SERIES);
     const [a, b] = workers.channel();
     serveStorage(a, storage);
-    await remoteQueryable(b).querier().select(0, 9999, ALL);
+    await remoteQueryable(b, atOnce).querier().select(0, 9999, ALL);
     expect(storage.open).toBe(1);
     const ended = new Promise<void>((resolve) => a.onClose(resolve));
     b.close();

@@ -93,8 +93,11 @@ export function serveStorage(port: Port, storage: Queryable): StorageServer {
   };
 }
 
-/** The store on the other end of a port. `copied` hears how many bytes a selection cost in copies. */
-export function remoteQueryable(port: Port): RemoteQueryable {
+/**
+ * The store on the other end of a port. `copied` hears how many bytes a selection cost in copies. `idle` resolves when the thread has done what is
+ * more urgent than giving back a lease: waking the store's thread takes as long as a small query.
+ */
+export function remoteQueryable(port: Port, idle: () => Promise<void>): RemoteQueryable {
   const caller = joinPort(port, {});
   let next = 1;
   return {
@@ -122,7 +125,7 @@ export function remoteQueryable(port: Port): RemoteQueryable {
         metadata: (metric) => call<MetricMetadata[]>('metadata', metric === undefined ? {} : { metric }),
         unreadable: (block, reason) => caller.send('unreadable', { lease, block, reason }),
         close: () => {
-          if (used) caller.send('close', { lease });
+          if (used) void idle().then(() => caller.send('close', { lease }));
         },
       };
     },

@@ -115,7 +115,11 @@ export function run(env: Env, parent: Port, { settings, index: own, load, all }:
 
   joinPort(parent, {
     storage: (_: null, [port]: readonly Port[]) => {
-      storage = withBlocks(env, remoteQueryable(port!), { cacheBytes: BLOCK_CACHE_BYTES });
+      storage = withBlocks(
+        env,
+        remoteQueryable(port!, () => env.clock.yield()),
+        { cacheBytes: BLOCK_CACHE_BYTES },
+      );
     },
     peer: ({ index }: { index: number }, [port]: readonly Port[]) => {
       const caller = joinPort(port!, { share: runShare, write });
