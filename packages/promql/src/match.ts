@@ -147,6 +147,8 @@ class Matcher {
   readonly #rows: ResultRow[] = [];
   /** Either side has histograms, or the operator is for them. */
   readonly #mixed: boolean;
+  /** A comparison that keeps what it is true of. */
+  readonly #filters: boolean;
   /** What is to be told of each step: of several things the last, in the order of the "many" side. */
   readonly #notes = new Map<number, { readonly order: number; readonly note: Remark }>();
   /** The error that comes first where steps are computed one after another: by step, then by what is done first at a step, then by row. */
@@ -166,6 +168,7 @@ class Matcher {
     this.#fillOne = this.#swapped ? m.fillLeft : m.fillRight;
     this.#s = signatures(this.#many, this.#one, m);
     this.#steps = left.steps;
+    this.#filters = isComparison(o.op) && !o.bool;
     this.#mixed = left.histograms !== null || right.histograms !== null || o.op === '</' || o.op === '>/';
     const fills = this.#fillMany !== null || this.#fillOne !== null;
     this.#active = fills ? new Uint8Array(this.#steps).fill(1) : stepsWithCells(this.#many);
@@ -329,10 +332,9 @@ class Matcher {
     }
     const a = this.#swapped ? one : many;
     const b = this.#swapped ? many : one;
-    if (!isComparison(op)) row.values[k] = scalarBinary(op, a, b);
-    else if (bool) row.values[k] = scalarBinary(op, a, b);
-    else if (scalarBinary(op, a, b) === 1) row.values[k] = a;
-    else return;
+    const x = scalarBinary(op, a, b);
+    if (this.#filters && x !== 1) return;
+    row.values[k] = this.#filters ? a : x;
     row.present[k] = 1;
   }
 

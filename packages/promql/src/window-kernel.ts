@@ -219,28 +219,29 @@ export interface GroupRoom {
   close(): void;
 }
 
-/** Who has the kernel's room: one fragment at a time. */
-let holder: GroupRoom | null = null;
+/** Fragments that use the kernel's room, and its cells that are taken: all are free when nobody uses it any more. */
+let rooms = 0;
+let cellsTaken = 0;
 
 export function newGroupRoom(): GroupRoom {
-  const k = holder === null ? kernel() : null;
-  let cells = 0;
-  const room: GroupRoom = {
+  const k = kernel();
+  rooms++;
+  return {
     add(steps) {
-      if (k === null || holder !== room || cells + steps > GROUP_CELLS || steps > STEPS)
+      if (k === null || cellsTaken + steps > GROUP_CELLS || steps > STEPS)
         return {
           values: new Float64Array(steps),
           compensation: new Float64Array(steps),
           present: new Uint8Array(steps),
         };
       const { buffer } = k.t;
-      const at = GROUPS_AT + 8 * cells;
+      const at = GROUPS_AT + 8 * cellsTaken;
       const sums = {
         values: new Float64Array(buffer, at, steps),
         compensation: new Float64Array(buffer, at + 8 * GROUP_CELLS, steps),
-        present: new Uint8Array(buffer, GROUPS_AT + 16 * GROUP_CELLS + cells, steps),
+        present: new Uint8Array(buffer, GROUPS_AT + 16 * GROUP_CELLS + cellsTaken, steps),
       };
-      cells += steps;
+      cellsTaken += steps;
       for (const column of Object.values(sums)) column.fill(0);
       return sums;
     },
@@ -250,9 +251,8 @@ export function newGroupRoom(): GroupRoom {
       return k.exports.addSums(byteOffset, compensation.byteOffset, OUT_AT, PRESENT_AT, length) !== 0;
     },
     close() {
-      if (holder === room) holder = null;
+      rooms--;
+      if (rooms === 0) cellsTaken = 0;
     },
   };
-  if (k !== null) holder = room;
-  return room;
 }
