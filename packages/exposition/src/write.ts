@@ -1,5 +1,5 @@
 // Metric families as a page of the text format 0.0.4.
-import { encodeUtf8, formatNumber, type MetricFamily, type MetricType } from '@munjigi/model';
+import { METRIC_NAME, encodeUtf8, formatNumber, type MetricFamily, type MetricType } from '@munjigi/model';
 
 const METRIC = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
@@ -36,7 +36,7 @@ function printSeries(metric: string, labels: readonly string[]): string {
   const parts = bare ? [] : [quote(metric)];
   for (let i = 0; i < labels.length; i += 2) {
     const name = labels[i]!;
-    if (name === '__name__') continue;
+    if (name === METRIC_NAME) continue;
     parts.push(`${LABEL.test(name) ? name : quote(name)}=${quote(labels[i + 1]!)}`);
   }
   return parts.length === 0 ? metric : `${bare ? metric : ''}{${parts.join(',')}}`;

@@ -1,5 +1,5 @@
 // sum and avg where some cells hold native histograms. A group that has both kinds at a step has no result there, and a warning.
-import { labelValue } from '@munjigi/model';
+import { METRIC_NAME, labelValue } from '@munjigi/model';
 import { boundsReconciled, mixedInAggregation, mixedSchemas, resetCollision } from './annotations.ts';
 import { CELL, type Budget } from './fragment.ts';
 import type { About, Groups } from './grouping.ts';
@@ -52,7 +52,7 @@ function groupAt(
     if (op === 'avg') sum.addToMean(h);
     else sum.add(h);
     if (!sum.incompatible) continue;
-    annotate(mixedSchemas(labelValue(t.labels[row]!, '__name__'), place));
+    annotate(mixedSchemas(labelValue(t.labels[row]!, METRIC_NAME), place));
     break;
   }
   if (sum.boundsReconciled) annotate(boundsReconciled('aggregation', place));

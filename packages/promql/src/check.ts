@@ -1,5 +1,5 @@
 // Types: what every node gives and whether its children give what it takes. Messages are Prometheus'.
-import { compileMatcher, quoteText } from '@munjigi/model';
+import { METRIC_NAME, compileMatcher, quoteText } from '@munjigi/model';
 import type { Binary, Call, Expr, ValueType, VectorSelector } from './ast.ts';
 import { AGGREGATE_PARAMS, FUNCTIONS, typeWord } from './functions.ts';
 import { parseErrorAt, type ParseError } from './position.ts';
@@ -103,7 +103,7 @@ type Fail = (e: { readonly start: number; readonly end: number }, message: strin
 function checkSelector(e: VectorSelector, fail: Fail): void {
   if (e.name !== '') {
     for (const m of e.matchers.slice(0, -1))
-      if (m.name === '__name__')
+      if (m.name === METRIC_NAME)
         fail(e, `metric name must not be set twice: ${quoteText(e.name)} or ${quoteText(m.value)}`);
     return;
   }

@@ -1,5 +1,6 @@
 // Walks a plan: fragments are run through `io`, everything above them is computed here on columns.
 import {
+  METRIC_NAME,
   EMPTY_LABELS,
   growColumn,
   labelsKey,
@@ -418,7 +419,7 @@ class Execution {
         column.v[column.n++] = input.values[at]!;
       }
       const to = row * n.windows.steps;
-      const name = (): string => labelValue(input.labels[row]!, '__name__');
+      const name = (): string => labelValue(input.labels[row]!, METRIC_NAME);
       if (input.histograms === null) f(column, n.windows, args, out.values, out.present, to);
       else {
         // Whether a counter was reset is seen anew: the subquery may have left out samples, or repeated them.

@@ -1,5 +1,6 @@
 // Quantiles and fractions of histograms: classic ones, whose series have a bucket bound in `le` and cumulative counts, and native ones.
-import { formatNumber, labelsKey, labelValue, parseNumber, type Labels } from '@munjigi/model';
+import { METRIC_NAME, formatNumber, labelsKey, labelValue, parseNumber, type Labels } from '@munjigi/model';
+import { almostEqual } from './almost.ts';
 import {
   badBucketLabel,
   forcedMonotonicity,
@@ -41,7 +42,7 @@ function classics(t: Table, place: string, delayed: boolean, annotate: Annotate)
     const le = labelValue(labels, 'le');
     const parsed = parseBound(le);
     if (parsed === null) {
-      const name = delayed ? labelValue(labels, '__name__') : '';
+      const name = delayed ? labelValue(labels, METRIC_NAME) : '';
       if (anyFloat(t, row)) annotate(badBucketLabel(name, le, place));
       return;
     }
@@ -111,7 +112,7 @@ function inputOf(t: Table, c: HistogramContext): Input {
 
 /** The name that annotations tell: only while results still have it. */
 function nameFor(labels: Labels, { delayed }: HistogramContext): string {
-  return delayed ? labelValue(labels, '__name__') : '';
+  return delayed ? labelValue(labels, METRIC_NAME) : '';
 }
 
 /** Buckets of one histogram at one step, in scratch arrays that are used again. */
@@ -194,7 +195,7 @@ class Buckets {
     for (let i = 1; i < this.n; i++) {
       const now = this.count[i]!;
       if (now === before) continue;
-      if (almostEqual(before, now)) {
+      if (almostEqual(before, now, SMALL_DELTA)) {
         this.count[i] = before;
         continue;
       }
@@ -285,14 +286,6 @@ function firstAtLeast(count: Float64Array, n: number, rank: number): number {
     else low = middle + 1;
   }
   return low;
-}
-
-function almostEqual(a: number, b: number): boolean {
-  if ((a !== a && b !== b) || a === b) return true;
-  const size = Math.abs(a) + Math.abs(b);
-  const minNormal = 2 ** -1022;
-  if (a === 0 || b === 0 || size < minNormal) return Math.abs(a - b) < SMALL_DELTA * minNormal;
-  return Math.abs(a - b) / Math.min(size, Number.MAX_VALUE) < SMALL_DELTA;
 }
 
 export interface HistogramContext {

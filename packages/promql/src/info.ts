@@ -1,5 +1,12 @@
 // info(): labels of info metrics (target_info and the like) joined to series of the same job and instance. Prometheus 3.16, promql/info.go.
-import { compileMatcher, labelsKey, labelValue, type Labels, type Matcher } from '@munjigi/model';
+import {
+  METRIC_NAME,
+  compileMatcher,
+  labelsKey,
+  labelValue,
+  type Labels,
+  type Matcher,
+} from '@munjigi/model';
 import { CELL, type Budget, type Fragment } from './fragment.ts';
 import { isMetadataLabel, setLabel } from './label-edit.ts';
 import { seriesText } from './match.ts';
@@ -11,21 +18,21 @@ const IDENTIFYING: readonly string[] = ['instance', 'job'];
 
 /** Which names info metrics have: those asked for, else target_info; where names are only ruled out, everything that ends in _info. */
 function nameMatchers(n: InfoNode): readonly Matcher[] {
-  if (n.matchers === null) return [{ name: '__name__', op: '=', value: 'target_info' }];
-  const names = n.matchers.filter((m) => m.name === '__name__');
-  if (names.length === 0) return [{ name: '__name__', op: '=', value: 'target_info' }];
+  if (n.matchers === null) return [{ name: METRIC_NAME, op: '=', value: 'target_info' }];
+  const names = n.matchers.filter((m) => m.name === METRIC_NAME);
+  if (names.length === 0) return [{ name: METRIC_NAME, op: '=', value: 'target_info' }];
   if (names.some((m) => m.op === '=' || m.op === '=~')) return names;
-  return [{ name: '__name__', op: '=~', value: '.+_info' }, ...names];
+  return [{ name: METRIC_NAME, op: '=~', value: '.+_info' }, ...names];
 }
 
 function dataMatchers(n: InfoNode): readonly Matcher[] {
-  return (n.matchers ?? []).filter((m) => m.name !== '__name__');
+  return (n.matchers ?? []).filter((m) => m.name !== METRIC_NAME);
 }
 
 /** Rows that are info series themselves: they stay as they are. */
 function infoRows(base: Table, n: InfoNode): boolean[] {
   const tests = nameMatchers(n).map(compileMatcher);
-  return base.labels.map((l) => tests.every((test) => test(labelValue(l, '__name__'))));
+  return base.labels.map((l) => tests.every((test) => test(labelValue(l, METRIC_NAME))));
 }
 
 /** The fragments that fetch the info series for a table: one for each set of identifying labels that its rows have. */
@@ -68,7 +75,7 @@ export function withInfo(b: Budget, base: Table, series: readonly Table[], n: In
   const data = dataMatchers(n);
   const wanted = data.length === 0 ? null : new Set(data.map((m) => m.name));
   const mayBeMissing = data.every((m) => compileMatcher(m)(''));
-  const names = [...new Set(series.flatMap((t) => t.labels.map((l) => labelValue(l, '__name__'))))].sort();
+  const names = [...new Set(series.flatMap((t) => t.labels.map((l) => labelValue(l, METRIC_NAME))))].sort();
   const rows = new Map<string, { labels: Labels; drops: number; from: Int32Array }>();
   for (let k = 0; k < base.steps; k++) {
     if (!anyAt(base, k)) continue;
@@ -122,7 +129,7 @@ function newestAt(series: readonly Table[], k: number): Newest {
     t.labels.forEach((labels, row) => {
       const at = row * t.steps + k;
       if (t.present[at] === CELL.absent) return;
-      const key = keyOf(labelValue(labels, '__name__'), labels);
+      const key = keyOf(labelValue(labels, METRIC_NAME), labels);
       const t_s = t.values[at]!;
       const held = newest.get(key);
       if (held === undefined || held.t_s < t_s) newest.set(key, { labels, t_s });

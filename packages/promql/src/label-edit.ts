@@ -1,8 +1,15 @@
 // Labels made from labels, and the keys by which series are grouped and matched.
-import { EMPTY_LABELS, labelsFromSorted, compareText, labelValue, type Labels } from '@munjigi/model';
+import {
+  METRIC_NAME,
+  EMPTY_LABELS,
+  labelsFromSorted,
+  compareText,
+  labelValue,
+  type Labels,
+} from '@munjigi/model';
 
 /** The labels that operations drop together with the name. */
-const METADATA: ReadonlySet<string> = new Set(['__name__', '__type__', '__unit__']);
+const METADATA: ReadonlySet<string> = new Set([METRIC_NAME, '__type__', '__unit__']);
 
 export function isMetadataLabel(name: string): boolean {
   return METADATA.has(name);

@@ -1,5 +1,5 @@
 // label_replace and label_join.
-import { compileReplacer, labelValue } from '@munjigi/model';
+import { METRIC_NAME, compileReplacer, labelValue } from '@munjigi/model';
 import { setLabel } from './label-edit.ts';
 import type { Budget } from './fragment.ts';
 import { executionError, giveBytes, takeBytes } from './query-error.ts';
@@ -35,7 +35,7 @@ export function labelReplace(b: Budget, t: Table, texts: readonly string[]): Tab
     if (text === null) continue;
     takeText(b, 'label_replace', text.length);
     labels[row] = setLabel(labels[row]!, dst, text);
-    if (dst === '__name__') drops[row] = 0;
+    if (dst === METRIC_NAME) drops[row] = 0;
   }
   return { ...t, labels, drops };
 }
@@ -46,7 +46,7 @@ export function labelJoin(b: Budget, t: Table, texts: readonly string[]): Table 
   for (const src of sources) checkName(src, 'source', 'label_join');
   checkName(dst, 'destination', 'label_join');
   const drops = t.drops.slice();
-  if (dst === '__name__') drops.fill(0);
+  if (dst === METRIC_NAME) drops.fill(0);
   const labels = t.labels.map((l) => {
     const values = sources.map((src) => labelValue(l, src));
     takeText(

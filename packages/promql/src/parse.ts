@@ -1,6 +1,7 @@
 // Tokens to a syntax tree: recursive descent with precedences as Prometheus 3.16's grammar has them. Never throws on input; the
 // first syntax error ends parsing, everything else that is wrong is collected.
 import {
+  METRIC_NAME,
   compileAnchored,
   formatNumber,
   quoteText,
@@ -555,7 +556,7 @@ class Parser {
       }
       end = s.next().end;
     }
-    if (name !== '') matchers.push({ name: '__name__', op: '=', value: name });
+    if (name !== '') matchers.push({ name: METRIC_NAME, op: '=', value: name });
     return { kind: 'vector', name, matchers, at: null, offset: null, extended: null, start, end };
   }
 
@@ -569,7 +570,7 @@ class Parser {
     const op = s.token;
     if (op.kind !== '=' && op.kind !== '!=' && op.kind !== '=~' && op.kind !== '!~') {
       if (label.kind === 'identifier') s.unexpected('label matching', 'label matching operator');
-      into.push({ name: '__name__', op: '=', value: quoted.value });
+      into.push({ name: METRIC_NAME, op: '=', value: quoted.value });
       return;
     }
     s.next();

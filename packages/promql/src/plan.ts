@@ -1,6 +1,7 @@
 // An expression and its times to a plan: exact ranges for every selector, equal fragments once, constants folded, what does not change
 // from step to step computed once, and the first aggregation fused into its fragment.
 import {
+  METRIC_NAME,
   compileMatcher,
   EMPTY_LABELS,
   encodeUtf8,
@@ -625,7 +626,7 @@ function keepName(n: PlanNode): PlanNode {
 const MAX_SUBQUERY_STEPS = 50_000_000;
 
 function selectsOneName(matchers: readonly Matcher[]): boolean {
-  return matchers.some((m) => m.name === '__name__' && m.op === '=');
+  return matchers.some((m) => m.name === METRIC_NAME && m.op === '=');
 }
 
 function isLiteral(e: Expr): boolean {

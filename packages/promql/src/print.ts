@@ -116,7 +116,7 @@ function printSubqueryTimes(e: Subquery): string {
 /** A vector selector without its modifiers. */
 function printVector(e: VectorSelector): string {
   const shown = e.matchers.filter(
-    (m) => !(m.name === '__name__' && m.op === '=' && m.value === e.name && m.value !== ''),
+    (m) => !(m.name === METRIC_NAME && m.op === '=' && m.value === e.name && m.value !== ''),
   );
   if (shown.length === 0) return e.name === '' ? '{}' : e.name;
   return `${e.name}{${shown.map(printMatcher).sort().join(',')}}`;

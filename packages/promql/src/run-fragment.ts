@@ -1,6 +1,6 @@
 // A fragment over the series of a selection: each series is decoded once into columns, the window function fills a row of cells, and the
 // row is added to its group at once where the fragment aggregates.
-import { SymbolReader, type ChunkReader, type Selection } from '@munjigi/model';
+import { METRIC_NAME, SymbolReader, type ChunkReader, type Selection } from '@munjigi/model';
 import { uniqueRemarks } from './annotations.ts';
 import { EXTENDED_FUNCTIONS } from './extended-window.ts';
 import { fragmentRange, type Budget, type Fragment, type FragmentPartial, type Remark } from './fragment.ts';
@@ -84,7 +84,7 @@ async function runSeries(
     const starts = f.startTimestamps === true && column.st !== null;
     if (column.h !== null || (starts && f.extended === undefined)) {
       const about: Whereabouts = {
-        name: () => reader.value(i, '__name__'),
+        name: () => reader.value(i, METRIC_NAME),
         place: f.place,
         annotate: (a) => annotations.push(a),
       };

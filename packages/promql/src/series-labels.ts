@@ -1,5 +1,11 @@
 // Labels of a selection's series as text, as far as they are needed, and what their names tell.
-import { labelsFromSorted, type Labels, type Selection, type SymbolReader } from '@munjigi/model';
+import {
+  METRIC_NAME,
+  labelsFromSorted,
+  type Labels,
+  type Selection,
+  type SymbolReader,
+} from '@munjigi/model';
 import { counterNameHint } from './annotations.ts';
 import type { Remark } from './fragment.ts';
 
@@ -47,7 +53,7 @@ export class CounterNames {
   }
 
   see(labels: SeriesLabels, i: number): void {
-    const name = labels.value(i, '__name__');
+    const name = labels.value(i, METRIC_NAME);
     if (this.#seen.has(name)) return;
     this.#seen.add(name);
     const hint = counterNameHint(name, this.#place);

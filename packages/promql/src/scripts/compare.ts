@@ -3,7 +3,7 @@ import { compareLabels, formatNumber, isStale, printLabels, type Labels } from '
 import { CELL, type Annotation } from '../fragment.ts';
 import type { Histogram } from '../histogram/histogram.ts';
 import { eachPoint, type MatrixResult, type Result, type VectorResult } from '../result.ts';
-import { almostEqual } from './almost.ts';
+import { nearlyEqual } from './nearly.ts';
 import { histogramsMatch } from './histogram-match.ts';
 import { testHistogram } from '../histogram/print.ts';
 import type { Expectation, ExpectedSeries, Times, WantedAnnotations } from './script.ts';
@@ -17,7 +17,7 @@ export function compareResult(got: Result, want: Expectation, times: Times | nul
     case 'scalar':
       if (want.scalar === null)
         return `want ${wantedKind(want)}, got the scalar ${formatNumber(got.value, 'g')}`;
-      return almostEqual(got.value, want.scalar)
+      return nearlyEqual(got.value, want.scalar)
         ? ''
         : differ(formatNumber(want.scalar, 'g'), formatNumber(got.value, 'g'));
     case 'vector':
@@ -159,7 +159,7 @@ function samePoint(
   if (wanted !== null) return h !== null && histogramsMatch(wanted, h, want.hinted[k] === 1);
   if (h !== null) return false;
   if (stale(want.values, k) !== stale(values, i)) return false;
-  return almostEqual(want.values[k]!, values[i]!);
+  return nearlyEqual(want.values[k]!, values[i]!);
 }
 
 function stale(values: Float64Array | readonly number[], i: number): boolean {

@@ -1,7 +1,7 @@
 // When a histogram is the one that a script expects.
 import { compact, isCustom, type Histogram } from '../histogram/histogram.ts';
 import { sameBounds } from '../histogram/bound.ts';
-import { almostEqual } from './almost.ts';
+import { nearlyEqual } from './nearly.ts';
 
 /** Whether they are the same but for empty buckets and small differences of counts; `hinted`: with the same counter reset hint. */
 export function histogramsMatch(want: Histogram, got: Histogram, hinted: boolean): boolean {
@@ -9,11 +9,11 @@ export function histogramsMatch(want: Histogram, got: Histogram, hinted: boolean
   const b = compact(got);
   return (
     a.schema === b.schema &&
-    almostEqual(a.count, b.count) &&
-    almostEqual(a.sum, b.sum) &&
+    nearlyEqual(a.count, b.count) &&
+    nearlyEqual(a.sum, b.sum) &&
     (!isCustom(a) || sameBounds(a.bounds, b.bounds)) &&
     a.zeroThreshold === b.zeroThreshold &&
-    almostEqual(a.zeroCount, b.zeroCount) &&
+    nearlyEqual(a.zeroCount, b.zeroCount) &&
     sideMatches(a.negativeIndex, a.negative, b.negativeIndex, b.negative) &&
     sideMatches(a.positiveIndex, a.positive, b.positiveIndex, b.positive) &&
     (!hinted || a.resetHint === b.resetHint)
@@ -28,6 +28,6 @@ function sideMatches(
 ): boolean {
   if (want.length !== got.length) return false;
   for (let i = 0; i < want.length; i++)
-    if (wantIndex[i] !== gotIndex[i] || !almostEqual(want[i]!, got[i]!)) return false;
+    if (wantIndex[i] !== gotIndex[i] || !nearlyEqual(want[i]!, got[i]!)) return false;
   return true;
 }

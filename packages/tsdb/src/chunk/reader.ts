@@ -84,7 +84,7 @@ class Reader implements ChunkReader {
       for (let page = Math.floor(at / PAGE_BYTES); page * PAGE_BYTES <= last; page++) {
         keys.push(pageKey(this.#fileOf[a]!, page * PAGE_BYTES));
         pageAt[a] = page * PAGE_BYTES;
-        pageEnd[a] = pageAt[a]! + PAGE_BYTES;
+        pageEnd[a] = (page + 1) * PAGE_BYTES;
       }
     }
     return keys;
