@@ -26,6 +26,8 @@ const COMPRESSED_CHUNK_BYTES: number = 128 * 1024;
 const COMPRESSED_TYPE =
   /^(?:text\/|application\/(?:json|javascript|yaml|openmetrics-text|x-ndjson)|image\/svg)/;
 
+const NO_BODY = new Uint8Array(0);
+
 type Handle = (r: HttpRequest) => Promise<HttpResponse>;
 
 /** As `Http.serve`. */
@@ -128,6 +130,8 @@ async function answer(
 }
 
 function readBody(incoming: http.IncomingMessage): Promise<Uint8Array | 'too large' | 'gone'> {
+  const { 'content-length': length, 'transfer-encoding': coding } = incoming.headers;
+  if (length === undefined && coding === undefined) return Promise.resolve(NO_BODY);
   if (Number(incoming.headers['content-length'] ?? 0) > REQUEST_BODY_MAX_BYTES)
     return Promise.resolve('too large');
   return new Promise((resolve) => {
