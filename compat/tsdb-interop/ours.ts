@@ -8,6 +8,7 @@ import {
   labelsFromObject,
   newColumn,
   newHistogramColumns,
+  type Appendable,
   type HistogramColumns,
   type Labels,
 } from '@munjigi/model';
@@ -30,13 +31,11 @@ const env = nodeEnv({ logLevel: 'error' });
 export class OurStore {
   readonly db: Db;
   readonly #labels: Labels[];
-  readonly #refs: number[];
   readonly #withBlocks: { querier: Db['querier'] };
 
   private constructor(db: Db, labels: readonly Readonly<Record<string, string>>[]) {
     this.db = db;
     this.#labels = labels.map(labelsFromObject);
-    this.#refs = labels.map(() => 0);
     this.#withBlocks = withBlocks(env, db, { cacheBytes: 16 * 1024 * 1024 });
   }
 
@@ -53,37 +52,8 @@ export class OurStore {
   }
 
   /** One commit; rejects when a sample was refused. */
-  async append(rows: readonly Row[]): Promise<void> {
-    const appender = this.db.appender();
-    const floats = rows.filter(({ h }) => h === undefined);
-    const n = floats.length;
-    const refs = new Float64Array(n);
-    const t = new Float64Array(n);
-    const v = new Float64Array(n);
-    const st = new Float64Array(n);
-    const ref = (s: number): number => (this.#refs[s] = appender.series(this.#labels[s]!));
-    floats.forEach((row, i) => {
-      refs[i] = ref(row.s);
-      t[i] = row.t;
-      setHex(v, i, row.v!);
-      st[i] = row.st ?? 0;
-      for (const x of row.x ?? [])
-        appender.exemplar(refs[i], { labels: labelsFromObject(x.labels), value: valueOf(x.v), t_ms: x.t });
-    });
-    appender.floats(refs, t, v, st, n);
-    const h = newHistogramColumns();
-    for (const row of rows) {
-      if (row.h === undefined) continue;
-      appendHistogram(h, row.h);
-      const kind = row.h.float === true ? KIND.floatHistogram : KIND.histogram;
-      appender.histogram(ref(row.s), row.t, kind, h, h.n - 1, row.st ?? 0);
-    }
-    const { faults, refused } = await appender.commit();
-    const fault = faults.find((f) => f !== 0);
-    if (fault !== undefined || refused.some((count) => count > 0))
-      throw new Error(
-        `refused: fault ${fault} of sample ${faults.indexOf(fault!)} in ${JSON.stringify(rows.slice(0, 2))}`,
-      );
+  append(rows: readonly Row[]): Promise<void> {
+    return appendRows(this.db, this.#labels, rows);
   }
 
   /** What a query would find. Warnings are errors here. */
@@ -120,6 +90,43 @@ export class OurStore {
   close(): Promise<void> {
     return this.db.close();
   }
+}
+
+/** One commit; rejects when a sample was refused. `labels`: of the series that rows name by their place. */
+export async function appendRows(
+  to: Appendable,
+  labels: readonly Labels[],
+  rows: readonly Row[],
+): Promise<void> {
+  const appender = to.appender();
+  const floats = rows.filter(({ h }) => h === undefined);
+  const n = floats.length;
+  const refs = new Float64Array(n);
+  const t = new Float64Array(n);
+  const v = new Float64Array(n);
+  const st = new Float64Array(n);
+  floats.forEach((row, i) => {
+    refs[i] = appender.series(labels[row.s]!);
+    t[i] = row.t;
+    setHex(v, i, row.v!);
+    st[i] = row.st ?? 0;
+    for (const x of row.x ?? [])
+      appender.exemplar(refs[i], { labels: labelsFromObject(x.labels), value: valueOf(x.v), t_ms: x.t });
+  });
+  appender.floats(refs, t, v, st, n);
+  const h = newHistogramColumns();
+  for (const row of rows) {
+    if (row.h === undefined) continue;
+    appendHistogram(h, row.h);
+    const kind = row.h.float === true ? KIND.floatHistogram : KIND.histogram;
+    appender.histogram(appender.series(labels[row.s]!), row.t, kind, h, h.n - 1, row.st ?? 0);
+  }
+  const { faults, refused } = await appender.commit();
+  const fault = faults.find((f) => f !== 0);
+  if (fault !== undefined || refused.some((count) => count > 0))
+    throw new Error(
+      `refused: fault ${fault} of sample ${faults.indexOf(fault!)} in ${JSON.stringify(rows.slice(0, 2))}`,
+    );
 }
 
 function valueOf(hex: string): number {

@@ -64,6 +64,9 @@ export class HistogramEncoder {
   bytes: Uint8Array = new Uint8Array(128);
   length = 0;
   count = 0;
+  /** The head's note: whether it has foretold when this chunk ends, and when (ms; Infinity: with its range). */
+  foretold = false;
+  end_ms: number = Infinity;
   mint = 0;
   maxt = 0;
   #p = 0;

@@ -190,9 +190,9 @@ async function commit(
 function outOfMemory(state: HeadState, batch: Batch): StorageError | null {
   const { slots } = state;
   let units = 2 * SMALL_SLOT_UNITS * batch.n;
-  // A chunk that is coded anew may hold ten samples of the size of the largest.
+  // A chunk of 2 KiB, or of ten samples of the size of the largest, that is coded anew.
   for (let i = 0; i < batch.h.n; i++)
-    units += 2 * Math.min(MAX_SLOT_UNITS, 64 + Math.ceil((12 * histogramMaxBytes(batch.h, i)) / UNIT_BYTES));
+    units += 2 * Math.min(MAX_SLOT_UNITS, 128 + Math.ceil((24 * histogramMaxBytes(batch.h, i)) / UNIT_BYTES));
   if (slots.roomUnits() + slots.freeUnits() / 4 >= units) return null;
   return new StorageError(
     'ENOMEM',

@@ -1,0 +1,98 @@
+// Where the head ends histogram chunks, which Prometheus' head does at the same samples (compat: tsdb-interop compares the bytes).
+import { simWorld } from '@munjigi/env/sim';
+import { expect, test } from 'vitest';
+import { openHead, type Head } from '../index.ts';
+import { put, type TestSample } from '../testing/samples.ts';
+
+const M = { __name__: 'm' };
+const MINUTE = 60_000;
+const RANGE_MS = 120 * MINUTE;
+const T0 = 100 * RANGE_MS;
+
+/** Counts of `buckets` buckets that grow so that each takes some bytes a sample. */
+function grown(i: number, buckets: number): number[] {
+  return Array.from({ length: buckets }, (_, k) => 1000 * i + ((i * (k + 3) * 7919) % 900));
+}
+
+function h(minute: number, buckets: number, more: Partial<TestSample> = {}): TestSample {
+  return { t: T0 + minute * MINUTE, buckets: grown(minute, buckets), ...more };
+}
+
+const minutes = (n: number, make: (minute: number) => TestSample, from: number = 0): TestSample[] =>
+  Array.from({ length: n }, (_, i) => make(from + i));
+
+/** `samples@minute of the first` of every chunk. */
+async function chunksOf(head: Head): Promise<string[]> {
+  const querier = head.querier();
+  try {
+    const { chunks } = await querier.select(-Infinity, Infinity, []);
+    return Array.from(
+      chunks.samples,
+      (samples, i) => `${samples}@${Math.round((chunks.mint[i]! - T0) / MINUTE)}`,
+    );
+  } finally {
+    querier.close();
+  }
+}
+
+test.each<[string, TestSample[], string[]]>([
+  [
+    'a small one lasts to the end of the range',
+    minutes(130, (m) => h(m, 1, { buckets: [1] })),
+    ['120@0', '10@120'],
+  ],
+  [
+    'foretold at a quarter of the size: the range in equal parts',
+    minutes(130, (m) => h(m, 16)),
+    ['40@0', '27@40', '27@67', '26@94', '10@120'],
+  ],
+  ['ten samples are the fewest', minutes(30, (m) => h(m, 300)), ['10@0', '10@10', '10@20']],
+  [
+    'at twice the size in any case: more buckets came than were foretold',
+    [...minutes(20, (m) => h(m, 6)), ...minutes(20, (m) => h(m, 100), 20)],
+    ['31@0', '9@31'],
+  ],
+  ['a range that ends is the end of fewer than ten', minutes(8, (m) => h(m, 300), 116), ['4@116', '4@120']],
+  [
+    'a reset begins a chunk',
+    [...minutes(5, (m) => h(m, 6)), ...minutes(5, (m) => h(m - 5, 6, { t: T0 + m * MINUTE }), 5)],
+    ['5@0', '5@5'],
+  ],
+  [
+    'after a reset nothing is foretold again: twice the size is the end',
+    [...minutes(20, (m) => h(m, 24)), ...minutes(90, (m) => h(m - 20, 24, { t: T0 + m * MINUTE }), 20)],
+    ['20@0', '57@20', '22@77', '11@99'],
+  ],
+  [
+    'unless nothing had been foretold before',
+    [...minutes(3, (m) => h(m, 12)), ...minutes(107, (m) => h(m - 3, 12, { t: T0 + m * MINUTE }), 3)],
+    ['3@0', '59@3', '48@62'],
+  ],
+  [
+    'floats between histograms end both, and something is foretold again',
+    [...minutes(20, (m) => h(m, 12)), { t: T0 + 20 * MINUTE, v: 1 }, ...minutes(90, (m) => h(m, 12), 21)],
+    ['20@0', '1@20', '50@21', '40@71'],
+  ],
+  [
+    'what would not fit into a slot when it is coded anew',
+    [...minutes(1380, (m) => h(m, 1, { t: T0 + 1000 * m, buckets: [1] })), h(23, 9000)],
+    ['1380@0', '1@23'],
+  ],
+  [
+    'float histograms likewise',
+    minutes(130, (m) => h(m, 6, { float: true })),
+    ['30@0', '45@30', '45@75', '10@120'],
+  ],
+])('%s', async (_, samples, wanted) => {
+  const world = simWorld(1);
+  const options = { path: '/data', chunkRange_ms: RANGE_MS, snapshot: false };
+  let head = await world.run(openHead(world.env, options));
+  for (const s of samples) await world.run(put(head, M, [s]));
+  expect(await chunksOf(head)).toEqual(wanted);
+  // A replay of the log makes the same chunks.
+  world.disk.crash('process');
+  world.restart();
+  head = await world.run(openHead(world.env, options));
+  expect(await chunksOf(head)).toEqual(wanted);
+  await world.run(head.close());
+});
