@@ -73,6 +73,8 @@ const HEAD_CHUNKS: readonly (readonly [text: string, plan: ChunkPlan])[] = [
   ['every 15 s', { seed: 51, step_ms: 15_000, startTimes: false, outOfOrder: false }],
   ['every 60 s', { seed: 52, step_ms: 60_000, startTimes: false, outOfOrder: false }],
   ['with start times', { seed: 53, step_ms: 15_000, startTimes: true, outOfOrder: false }],
+  ['out of order', { seed: 54, step_ms: 15_000, startTimes: false, outOfOrder: true }],
+  ['out of order with start times', { seed: 55, step_ms: 60_000, startTimes: true, outOfOrder: true }],
 ];
 
 export const CASES: readonly Case[] = [

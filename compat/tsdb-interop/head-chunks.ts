@@ -75,20 +75,27 @@ export async function sameHeadChunks(c: CaseContext, plan: ChunkPlan): Promise<v
   if (want.size === 0) throw new Error('there are no chunks to compare');
   for (const [series, list] of want) {
     const mine = got.get(series) ?? [];
-    for (let i = 0; i < Math.max(list.length, mine.length); i++)
-      if (mine[i] !== list[i])
+    list.forEach((chunk, i) => {
+      if (mine[i] !== chunk)
         throw new Error(
-          `chunk ${i} of ${JSON.stringify(work.labels[series - 1])}: is ${mine[i] ?? 'missing'}, should be ${list[i] ?? 'absent'}`,
+          `chunk ${i} of ${JSON.stringify(work.labels[series - 1])}: is ${mine[i] ?? 'missing'}, should be ${chunk}`,
         );
+    });
+    // A full group of late samples is closed at once here, there when the next one comes.
+    const more = mine.slice(list.length).find((chunk) => !chunk.startsWith(LATE));
+    if (more !== undefined)
+      throw new Error(`${JSON.stringify(work.labels[series - 1])}: ${more} should not be there`);
   }
 }
 
-/** By series, a line for each chunk of histograms, by time. */
+const LATE = 'late ';
+
+/** By series, a line for each chunk of histograms, in the order in which they ended. */
 async function histogramChunks(dir: string): Promise<Map<number, string[]>> {
   const { files } = nodeEnv();
   const path = join(dir, 'chunks_head');
   const contents = new Map<number, Buffer>();
-  const found: { ref: number; mint: number; late: boolean; text: string }[] = [];
+  const found: { ref: number; late: boolean; text: string }[] = [];
   const { problems } = await scanHeadChunks(
     files,
     path,
@@ -97,16 +104,16 @@ async function histogramChunks(dir: string): Promise<Map<number, string[]>> {
       let content = contents.get(file);
       if (content === undefined) contents.set(file, (content = readFileSync(headChunkFile(path, file))));
       const data = content.subarray(offset, offset + bytes);
-      const late = outOfOrder ? 'late ' : '';
+      const late = outOfOrder ? LATE : '';
       // In its encodings with start times the first bits of the data count the samples.
       const text = `${late}${mint} to ${maxt}, ${samples} samples, encoding ${encoding}, ${bytes} bytes ${data.toString('hex')}`;
-      found.push({ ref, mint, late: outOfOrder, text });
+      found.push({ ref, late: outOfOrder, text });
       return '';
     },
     { repair: false, rest: () => Promise.resolve() },
   );
   if (problems.length > 0) throw new Error(`${path}: ${problems[0]!.message}`);
-  found.sort((a, b) => a.ref - b.ref || Number(a.late) - Number(b.late) || a.mint - b.mint);
+  found.sort((a, b) => a.ref - b.ref || Number(a.late) - Number(b.late));
   const by = new Map<number, string[]>();
   for (const { ref, text } of found) {
     const list = by.get(ref);
@@ -125,6 +132,8 @@ function commitsOf(plan: ChunkPlan): Commits {
   const random = new Prng(plan.seed, 'head chunks');
   const labels: Record<string, string>[] = [];
   const rows: Row[][] = Array.from({ length: STEPS + 1 }, () => []);
+  /** In commits of their own, after those of the step. */
+  const lateRows: Row[][] = Array.from({ length: STEPS }, () => []);
   for (let s = 0; s < SERIES; s++) {
     const shape = SHAPES[s % SHAPES.length]!;
     labels.push({ __name__: 'h', shape: shape.name, n: String(s) });
@@ -147,25 +156,21 @@ function commitsOf(plan: ChunkPlan): Commits {
         rows[i]!.push({ s, t, v: STALE });
         continue;
       }
-      if (floats) {
-        rows[i]!.push({ s, t, v: hexOf(i) });
-        continue;
-      }
       if (random.chance(0.05)) st = t - random.below(plan.step_ms);
-      const row = { s, h: next(), ...(starts ? { st } : {}) };
-      // Late ones wait for a while, and then come among the others.
-      if (!first && late && random.chance(0.3)) {
-        const to = Math.min(
-          STEPS - 1,
-          i + 1 + random.below(Math.floor((OUT_OF_ORDER_MS * 0.8) / plan.step_ms)),
-        );
-        rows[to]!.push({ ...row, t });
-      } else rows[i]!.push({ ...row, t });
+      const row = { s, t, ...(floats ? { v: hexOf(i) } : { h: next() }), ...(starts ? { st } : {}) };
+      // Late ones wait for a while, and then come one in a commit, which takes floats first.
+      const wait = 1 + random.below(Math.floor((OUT_OF_ORDER_MS * 0.8) / plan.step_ms));
+      const commit = !first && late && random.chance(0.3) ? lateRows[i + wait] : undefined;
+      if (commit === undefined || commit.some((other) => other.s === s)) rows[i]!.push(row);
+      else commit.push(row);
     }
     // Ends the last chunk, and is not compared itself.
     rows[STEPS]!.push({ s, t: FROM_MS + STEPS * plan.step_ms + 2 * RANGE_MS, v: hexOf(0) });
   }
-  return { labels, rows };
+  return {
+    labels,
+    rows: rows.flatMap((step, i) => [step, lateRows[i] ?? []]).filter(({ length }) => length > 0),
+  };
 }
 
 interface Shape {

@@ -1,7 +1,8 @@
 // Where the head ends histogram chunks, which Prometheus' head does at the same samples (compat: tsdb-interop compares the bytes).
 import { simWorld } from '@munjigi/env/sim';
+import { RESET_HINT } from '@munjigi/model';
 import { expect, test } from 'vitest';
-import { openHead, type Head } from '../index.ts';
+import { openHead, openMemoryHead, type Head } from '../index.ts';
 import { put, type TestSample } from '../testing/samples.ts';
 
 const M = { __name__: 'm' };
@@ -95,4 +96,22 @@ test.each<[string, TestSample[], string[]]>([
   head = await world.run(openHead(world.env, options));
   expect(await chunksOf(head)).toEqual(wanted);
   await world.run(head.close());
+});
+
+/** 32 late samples, a group, that come in another order. */
+const late = (make: (i: number) => TestSample): TestSample[] =>
+  minutes(32, (m) => ({ ...make((7 * m) % 32), t: T0 + ((7 * m) % 32) * MINUTE }));
+
+test.each<[string, TestSample[], string[]]>([
+  ['one layout', late((i) => h(i, 6)), ['32@0']],
+  ['some have start times', late((i) => h(i, 6, i % 2 === 0 ? {} : { st: T0 })), ['32@0']],
+  ['a hint', late((i) => h(i, 6, { hint: i === 20 ? RESET_HINT.reset : 0 })), ['20@0', '12@20']],
+  ['gauges', late((i) => h(i, 6, { hint: RESET_HINT.gauge })), ['32@0']],
+  ['floats, then histograms', late((i) => (i < 16 ? { t: 0, v: i } : h(i, 6))), ['16@0', '16@16']],
+  ['some of the floats have start times', late((i) => ({ t: 0, v: i, st: i < 16 ? 0 : T0 })), ['32@0']],
+])('late ones, %s: a group is cut to chunks as in Prometheus', async (_, samples, wanted) => {
+  const head = openMemoryHead(simWorld(1).env, { outOfOrderWindow_ms: RANGE_MS, xor2: true });
+  await put(head, M, [{ t: T0 + RANGE_MS - MINUTE, v: 1 }]);
+  for (const s of samples) await put(head, M, [s]);
+  expect(await chunksOf(head)).toEqual([...wanted, '1@119']);
 });
