@@ -8,10 +8,11 @@ import { openHead } from '@munjigi/tsdb';
 import { randomHistory } from '../../packages/tsdb/src/testing/histories.ts';
 import { scanHeadChunks } from '../../packages/tsdb/src/wal/head-chunk-scan.ts';
 import { headChunkFile } from '../../packages/tsdb/src/wal/head-chunks.ts';
-import { FROM_MS, OUT_OF_ORDER_MS, type CaseContext } from './acts.ts';
-import { appendRows } from './ours.ts';
+import { FROM_MS, OUT_OF_ORDER_MS, must, type CaseContext } from './acts.ts';
+import { appendRows, findRows } from './ours.ts';
 import { TsdbPeer } from './peer.ts';
-import { STALE, hexOf, histogramOf, type Histogram, type Row } from './samples.ts';
+import type { Selector } from './remote-read.ts';
+import { STALE, hexOf, histogramOf, type FoundSeries, type Histogram, type Row } from './samples.ts';
 
 export interface ChunkPlan {
   readonly seed: number;
@@ -46,9 +47,11 @@ export async function sameHeadChunks(c: CaseContext, plan: ChunkPlan): Promise<v
     xor2: plan.startTimes,
     outOfOrderWindow_ms: outOfOrder_ms,
   });
+  let found: FoundSeries[];
   try {
     const labels = work.labels.map(labelsFromObject);
     for (const rows of work.rows) await appendRows(head, labels, rows);
+    found = await findRows(head, EVERYTHING, layoutText);
     await head.flushChunks();
   } finally {
     await head.close();
@@ -64,6 +67,7 @@ export async function sameHeadChunks(c: CaseContext, plan: ChunkPlan): Promise<v
   try {
     await peer.series(work.labels);
     for (const rows of work.rows) await peer.append(rows);
+    must('what a query finds', found, await peer.dump(EVERYTHING.mint, EVERYTHING.maxt, layoutText));
     await peer.do('mmap');
     await peer.end();
   } finally {
@@ -125,6 +129,19 @@ async function histogramChunks(dir: string): Promise<Map<number, string[]>> {
 
 /** The schema of custom buckets. */
 const CUSTOM = -53;
+
+const EVERYTHING: Selector = {
+  mint: FROM_MS,
+  maxt: FROM_MS + 86_400_000,
+  matchers: [{ name: '__name__', op: '=', value: 'h' }],
+};
+
+/** A sample with everything that a query sees of it: also its hint, how its spans are cut, and its empty buckets. */
+function layoutText({ t, v, h }: Omit<Row, 's'>): string {
+  if (h === undefined) return `${t} ${v}`;
+  const { positive, negative, positive_spans, negative_spans, hint, sum } = h;
+  return `${t} ${sum} hint ${hint} ${JSON.stringify([positive_spans ?? [], positive ?? [], negative_spans ?? [], negative ?? []])}`;
+}
 
 const HISTOGRAMS: ReadonlySet<number> = new Set([2, 3, 5, 6]);
 

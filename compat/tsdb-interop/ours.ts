@@ -11,6 +11,7 @@ import {
   type Appendable,
   type HistogramColumns,
   type Labels,
+  type Queryable,
 } from '@munjigi/model';
 import type { Readable } from '@munjigi/promql/memory-store';
 import { openChunkReader, openDb, withBlocks, type Db, type DbOptions } from '@munjigi/tsdb';
@@ -57,29 +58,8 @@ export class OurStore {
   }
 
   /** What a query would find. Warnings are errors here. */
-  async find({ mint, maxt, matchers }: Selector, withSt: boolean = false): Promise<FoundSeries[]> {
-    const querier = this.#withBlocks.querier();
-    try {
-      const selection = await querier.select(mint, maxt, matchers);
-      if (selection.warnings.length > 0) throw new Error(selection.warnings.join('; '));
-      const reader = openChunkReader(env.files);
-      await reader.load(selection, 0, selection.count);
-      const symbols = new SymbolReader(selection.symbols);
-      const column = newColumn();
-      const found: FoundSeries[] = [];
-      for (let i = 0; i < selection.count; i++) {
-        const labels: Record<string, string> = {};
-        for (let at = selection.labelFirst[i]!; at < selection.labelFirst[i + 1]!; at += 2)
-          labels[symbols.text(selection.labelSymbols[at]!)] = symbols.text(selection.labelSymbols[at + 1]!);
-        reader.series(selection, i, mint, maxt, column);
-        const rows: string[] = [];
-        for (let k = 0; k < column.n; k++) rows.push(rowText(rowOfColumn(column, k), withSt));
-        found.push({ labels: labelsText(labels), rows });
-      }
-      return inOrder(found);
-    } finally {
-      querier.close();
-    }
+  find(selector: Selector, withSt: boolean = false): Promise<FoundSeries[]> {
+    return findRows(this.#withBlocks, selector, (row) => rowText(row, withSt));
   }
 
   /** For queries in this thread. */
@@ -89,6 +69,36 @@ export class OurStore {
 
   close(): Promise<void> {
     return this.db.close();
+  }
+}
+
+/** What a query would find. Warnings are errors here. */
+export async function findRows(
+  store: Queryable,
+  { mint, maxt, matchers }: Selector,
+  textOf: (row: Omit<Row, 's'>) => string,
+): Promise<FoundSeries[]> {
+  const querier = store.querier();
+  try {
+    const selection = await querier.select(mint, maxt, matchers);
+    if (selection.warnings.length > 0) throw new Error(selection.warnings.join('; '));
+    const reader = openChunkReader(env.files);
+    await reader.load(selection, 0, selection.count);
+    const symbols = new SymbolReader(selection.symbols);
+    const column = newColumn();
+    const found: FoundSeries[] = [];
+    for (let i = 0; i < selection.count; i++) {
+      const labels: Record<string, string> = {};
+      for (let at = selection.labelFirst[i]!; at < selection.labelFirst[i + 1]!; at += 2)
+        labels[symbols.text(selection.labelSymbols[at]!)] = symbols.text(selection.labelSymbols[at + 1]!);
+      reader.series(selection, i, mint, maxt, column);
+      const rows: string[] = [];
+      for (let k = 0; k < column.n; k++) rows.push(textOf(rowOfColumn(column, k)));
+      found.push({ labels: labelsText(labels), rows });
+    }
+    return inOrder(found);
+  } finally {
+    querier.close();
   }
 }
 

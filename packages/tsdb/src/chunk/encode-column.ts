@@ -22,6 +22,8 @@ export interface EncodeColumnOptions {
   readonly histogramSt?: boolean;
   /** A chunk ends at this many samples, 250 at most. */
   readonly maxSamples: number;
+  /** A chunk of histograms ends before it could take more; 8 MiB, where readers begin to doubt it, when it isn't said. */
+  readonly maxBytes?: number;
 }
 
 /**
@@ -35,7 +37,7 @@ export function encodeColumn(c: Column, from: number, to: number, o: EncodeColum
     const float = c.kind === null || c.kind[i] === KIND.float;
     i = float
       ? encodeFloats(c, i, to, o.xor2, maxSamples, chunks)
-      : encodeHistograms(c, i, to, o.histogramSt === true, maxSamples, chunks);
+      : encodeHistograms(c, i, to, { ...o, maxSamples }, chunks);
   }
   return chunks;
 }
@@ -78,8 +80,7 @@ function encodeHistograms(
   c: Column,
   from: number,
   to: number,
-  alwaysSt: boolean,
-  maxSamples: number,
+  { histogramSt: alwaysSt = false, maxSamples, maxBytes = 8 * 1024 * 1024 }: EncodeColumnOptions,
   chunks: StoredChunk[],
 ): number {
   const kind = c.kind![from]!;
@@ -88,6 +89,7 @@ function encodeHistograms(
   let i = from;
   for (; i < to && e.count < maxSamples && c.kind![i] === kind; i++) {
     if (!alwaysSt && (stOf(c, i) !== 0) !== withSt) break;
+    if (e.count > 0 && !e.fits(c.h!, i, maxBytes)) break;
     if (e.append(c.t[i]!, c.h!, i, stOf(c, i), null) !== 'cut') continue;
     chunks.push(stored(e.encoding, e.mint, e.maxt, e.count, e.bytes, e.length));
     const before = e;

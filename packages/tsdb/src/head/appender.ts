@@ -21,7 +21,7 @@ import {
   type Records,
 } from './batch-records.ts';
 import { countFaults, judge, undoJudging } from './judge.ts';
-import { appendFloat, appendHistogram, histogramMaxBytes } from './open-chunk.ts';
+import { appendFloat, appendHistogram } from './open-chunk.ts';
 import { publishOutOfOrder } from './ooo.ts';
 import { addPostings } from './postings.ts';
 import {
@@ -36,6 +36,7 @@ import {
   symbolsOf,
 } from './series.ts';
 import type { HeadState, LogPosition } from './state.ts';
+import { histogramMaxBytes } from '../chunk/histogram-encode.ts';
 import { MAX_SLOT_UNITS, SMALL_SLOT_UNITS, UNIT_BYTES } from '../chunk/slots.ts';
 
 /** Where commits go: a log, or nowhere (a head in memory only). */

@@ -115,3 +115,21 @@ test.each<[string, TestSample[], string[]]>([
   for (const s of samples) await put(head, M, [s]);
   expect(await chunksOf(head)).toEqual([...wanted, '1@119']);
 });
+
+test('late histograms whose chunk would not fit into a slot are cut to several', async () => {
+  const head = openMemoryHead(simWorld(1).env, { outOfOrderWindow_ms: RANGE_MS });
+  await put(head, M, [{ t: T0 + RANGE_MS - MINUTE, v: 1 }]);
+  for (const s of late((i) => h(i, 0, { float: true, buckets: grown(i, 9000).map((n) => n / 7) })))
+    await put(head, M, [s]);
+  expect(await chunksOf(head)).toEqual(['14@0', '16@14', '2@30', '1@119']);
+});
+
+test('a group that is not full yet is read with the layout of its chunk', async () => {
+  const head = openMemoryHead(simWorld(1).env, { outOfOrderWindow_ms: RANGE_MS });
+  await put(head, M, [{ t: T0 + RANGE_MS - MINUTE, v: 1 }]);
+  await put(head, M, [h(3, 0, { buckets: [1, 2, 5] })]);
+  await put(head, M, [h(1, 0, { buckets: [1, 1] })]);
+  expect(await chunksOf(head)).toEqual(['2@1', '1@119']);
+  await put(head, M, [{ t: T0 + 2 * MINUTE, v: 1 }]);
+  expect(await chunksOf(head)).toEqual(['1@1', '1@2', '1@3', '1@119']);
+});

@@ -21,7 +21,7 @@ import { decodeHistogram } from '../chunk/histogram-decode.ts';
 import { encodeColumn } from '../chunk/encode-column.ts';
 import { HistogramEncoder } from '../chunk/histogram-encode.ts';
 import { RESET_HEADER } from '../chunk/histogram-layout.ts';
-import { UNIT_BYTES, byteOf, pageOf, unitsFor } from '../chunk/slots.ts';
+import { MAX_SLOT_UNITS, UNIT_BYTES, byteOf, pageOf, unitsFor } from '../chunk/slots.ts';
 import { newStState } from '../chunk/start-time.ts';
 import { addressOf } from '../chunk/stored.ts';
 import { newXorState } from '../chunk/xor-encode.ts';
@@ -143,28 +143,44 @@ export function closeGroups(c: ChunkStore, row: number): void {
 }
 
 function closeGroup(c: ChunkStore, chain: OutOfOrder, group: Group): void {
-  const column = newColumn(group.n);
-  readGroup(c, group, 0, column);
-  const o = { xor2: c.xor2, histogramSt: c.xor2, maxSamples: GROUP_SAMPLES };
-  for (const stored of encodeColumn(sorted(column), 0, column.n, o)) {
-    const from = addressOf(stored.encoding, 0);
-    const bytes = stored.data.length - from;
-    const units = unitsFor(bytes);
-    const slot = c.slots.alloc(units);
-    c.slots.bytes[pageOf(slot)]!.set(stored.data.subarray(from), byteOf(slot));
-    const { chunks } = c;
-    linkToChain(
-      chunks,
-      chain,
-      addChunk(chunks, slot, units, bytes, stored.samples, stored.encoding, stored.mint, stored.maxt),
-    );
+  const { chunks } = c;
+  for (const { slot, units, bytes, samples, encoding, mint, maxt } of codeGroup(c, group, group.n)) {
+    linkToChain(chunks, chain, addChunk(chunks, slot, units, bytes, samples, encoding, mint, maxt));
     c.openedChunks++;
   }
 }
 
-/** Appends the samples of a group from `from` on to a column, in the order they came. */
-export function readGroup(c: ChunkStore, group: Group, from: number, into: Column): void {
-  for (let i = from; i < group.n; i++) {
+/** A chunk in a slot. */
+export interface SlotChunk {
+  readonly slot: number;
+  readonly units: number;
+  readonly bytes: number;
+  readonly samples: number;
+  readonly encoding: number;
+  readonly mint: number;
+  readonly maxt: number;
+}
+
+/** The first n samples of a group, sorted and cut to chunks, in slots of their own. */
+export function codeGroup(c: ChunkStore, group: Group, n: number): SlotChunk[] {
+  const column = newColumn(n);
+  readGroup(c, group, n, column);
+  const o = {
+    xor2: c.xor2,
+    histogramSt: c.xor2,
+    maxSamples: GROUP_SAMPLES,
+    maxBytes: MAX_SLOT_UNITS * UNIT_BYTES,
+  };
+  return encodeColumn(sorted(column), 0, n, o).map(({ data, encoding, samples, mint, maxt }) => {
+    const from = addressOf(encoding, 0);
+    const bytes = data.length - from;
+    return { ...toSlot(c, data.subarray(from), bytes), bytes, samples, encoding, mint, maxt };
+  });
+}
+
+/** Appends the first n samples of a group to a column, in the order they came. */
+export function readGroup(c: ChunkStore, group: Group, n: number, into: Column): void {
+  for (let i = 0; i < n; i++) {
     const single = group.singles?.[i];
     if (single === undefined) {
       growColumn(into, into.n + 1);

@@ -92,9 +92,7 @@ export function appendHistogram(
   let foretold = false;
   if (s.openSlot[row] !== NO_SLOT) {
     const full =
-      encoder === null ||
-      isFull(c, encoder, t) ||
-      codedAnewMaxBytes(encoder, h, from) > MAX_SLOT_UNITS * UNIT_BYTES;
+      encoder === null || isFull(c, encoder, t) || !encoder.fits(h, from, MAX_SLOT_UNITS * UNIT_BYTES);
     if (full || encoder!.encoding !== histogramEncoding(c, kind) || crossesRange(c, row, t)) {
       closeChunk(c, row);
       previous = encoder;
@@ -138,21 +136,6 @@ function isFull(c: ChunkStore, encoder: HistogramEncoder, t: number): boolean {
   }
   const due = t >= encoder.end_ms || bytes >= 2 * HISTOGRAM_CHUNK_BYTES;
   return due && encoder.count >= HISTOGRAM_CHUNK_SAMPLES;
-}
-
-/** At most how many bytes a chunk takes that is coded anew for a histogram: empty buckets are a bit a sample, or double what is beside them. */
-function codedAnewMaxBytes(encoder: HistogramEncoder, h: HistogramColumns, row: number): number {
-  const buckets = h.negativeEnd[row]! - h.positiveFirst[row]!;
-  return 3 * encoder.length + Math.ceil((encoder.count * buckets) / 8) + histogramMaxBytes(h, row);
-}
-
-/** At most how many bytes a histogram adds to a chunk: all of its layout, and every number in its longest form. */
-export function histogramMaxBytes(h: HistogramColumns, row: number): number {
-  const spans =
-    h.positiveSpanEnd[row]! - h.positiveSpanFirst[row]! + h.negativeSpanEnd[row]! - h.negativeSpanFirst[row]!;
-  const buckets = h.positiveEnd[row]! - h.positiveFirst[row]! + h.negativeEnd[row]! - h.negativeFirst[row]!;
-  const bounds = h.boundEnd[row]! - h.boundFirst[row]!;
-  return 96 + 18 * spans + 10 * buckets + 9 * bounds;
 }
 
 function histogramEncoding(c: ChunkStore, kind: number): number {
