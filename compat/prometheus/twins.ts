@@ -1,6 +1,5 @@
 // The same samples in our store and in live servers: written once by our Appender, the folder copied for each server, both opened.
 import { cpSync } from 'node:fs';
-import { join } from 'node:path';
 import { OurStore } from '../tsdb-interop/ours.ts';
 import type { Row } from '../tsdb-interop/samples.ts';
 import { startServer, type Server } from './server.ts';
@@ -23,6 +22,9 @@ const FEATURES: readonly string[] = [
   'promql-binop-fill-modifiers',
   'st-storage',
 ];
+
+/** Lock, closed chunks and memory snapshots. */
+const NOT_THE_LOG = /^.(?:lock|chunks_head|chunk_snapshot)/;
 
 /** Writes series in this order, which becomes the order of their references, into a new folder. */
 export async function writeSeries(dir: string, series: readonly SeriesData[]): Promise<void> {
@@ -53,7 +55,7 @@ export function openOurs(dir: string, labels: readonly SeriesData['labels'][] = 
   return OurStore.open({ path: dir, minBlock_ms: DAY_MS, xor2: true }, labels);
 }
 
-/** A server over a copy of that folder, beside it. */
+/** A server over a copy of that folder's log, beside it: its chunks are of its own making. */
 export function startTwin(
   program: string,
   dir: string,
@@ -61,7 +63,10 @@ export function startTwin(
   features: readonly string[] = [],
 ): Promise<Server> {
   const data = `${dir}-${name}`;
-  cpSync(dir, data, { recursive: true, filter: (path) => path !== join(dir, 'lock') });
+  cpSync(dir, data, {
+    recursive: true,
+    filter: (path) => path === dir || !NOT_THE_LOG.test(path.slice(dir.length)),
+  });
   return startServer({
     program,
     data,

@@ -29,7 +29,7 @@ export interface CaseContext {
 
 const SELECTORS = 200;
 const SELECTORS_PER_REQUEST = 20;
-const FROM_MS = 1_700_006_400_000;
+export const FROM_MS = 1_700_006_400_000;
 export const OUT_OF_ORDER_MS = 1_800_000;
 const EVERYTHING: Selector['matchers'] = [{ name: '__name__', op: '!=', value: '' }];
 

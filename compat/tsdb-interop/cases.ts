@@ -24,6 +24,7 @@ import {
   workload,
   type CaseContext,
 } from './acts.ts';
+import { sameHeadChunks, type ChunkPlan } from './head-chunks.ts';
 import { OurStore } from './ours.ts';
 import type { PeerOptions } from './peer.ts';
 import { checkPromtool } from './promtool.ts';
@@ -65,6 +66,15 @@ const VARIANTS: readonly Variant[] = [
     ours: { walCompression: 'snappy', xor2: true },
     work: { startTimes: true },
   },
+];
+
+const HEAD_CHUNKS: readonly (readonly [text: string, plan: ChunkPlan])[] = [
+  ['every 5 s', { seed: 50, step_ms: 5000, startTimes: false, outOfOrder: false }],
+  ['every 15 s', { seed: 51, step_ms: 15_000, startTimes: false, outOfOrder: false }],
+  ['every 60 s', { seed: 52, step_ms: 60_000, startTimes: false, outOfOrder: false }],
+  ['with start times', { seed: 53, step_ms: 15_000, startTimes: true, outOfOrder: false }],
+  ['out of order', { seed: 54, step_ms: 15_000, startTimes: false, outOfOrder: true }],
+  ['out of order with start times', { seed: 55, step_ms: 60_000, startTimes: true, outOfOrder: true }],
 ];
 
 export const CASES: readonly Case[] = [
@@ -185,7 +195,12 @@ async function takeTurns(c: CaseContext): Promise<void> {
 }
 
 function driverCases(): Case[] {
-  const cases: Case[] = [];
+  const cases: Case[] = HEAD_CHUNKS.map(([text, plan]) => ({
+    name: `the same histogram chunks in the head, ${text}`,
+    driver: true,
+    modern: true,
+    run: (c) => sameHeadChunks(c, plan),
+  }));
   VARIANTS.forEach(({ text, peer, ours, work }, i) => {
     const withSt = work.startTimes === true;
     cases.push({

@@ -8,8 +8,10 @@ import {
   labelsFromObject,
   newColumn,
   newHistogramColumns,
+  type Appendable,
   type HistogramColumns,
   type Labels,
+  type Queryable,
 } from '@munjigi/model';
 import type { Readable } from '@munjigi/promql/memory-store';
 import { openChunkReader, openDb, withBlocks, type Db, type DbOptions } from '@munjigi/tsdb';
@@ -30,13 +32,11 @@ const env = nodeEnv({ logLevel: 'error' });
 export class OurStore {
   readonly db: Db;
   readonly #labels: Labels[];
-  readonly #refs: number[];
   readonly #withBlocks: { querier: Db['querier'] };
 
   private constructor(db: Db, labels: readonly Readonly<Record<string, string>>[]) {
     this.db = db;
     this.#labels = labels.map(labelsFromObject);
-    this.#refs = labels.map(() => 0);
     this.#withBlocks = withBlocks(env, db, { cacheBytes: 16 * 1024 * 1024 });
   }
 
@@ -53,63 +53,13 @@ export class OurStore {
   }
 
   /** One commit; rejects when a sample was refused. */
-  async append(rows: readonly Row[]): Promise<void> {
-    const appender = this.db.appender();
-    const floats = rows.filter(({ h }) => h === undefined);
-    const n = floats.length;
-    const refs = new Float64Array(n);
-    const t = new Float64Array(n);
-    const v = new Float64Array(n);
-    const st = new Float64Array(n);
-    const ref = (s: number): number => (this.#refs[s] = appender.series(this.#labels[s]!));
-    floats.forEach((row, i) => {
-      refs[i] = ref(row.s);
-      t[i] = row.t;
-      setHex(v, i, row.v!);
-      st[i] = row.st ?? 0;
-      for (const x of row.x ?? [])
-        appender.exemplar(refs[i], { labels: labelsFromObject(x.labels), value: valueOf(x.v), t_ms: x.t });
-    });
-    appender.floats(refs, t, v, st, n);
-    const h = newHistogramColumns();
-    for (const row of rows) {
-      if (row.h === undefined) continue;
-      appendHistogram(h, row.h);
-      const kind = row.h.float === true ? KIND.floatHistogram : KIND.histogram;
-      appender.histogram(ref(row.s), row.t, kind, h, h.n - 1, row.st ?? 0);
-    }
-    const { faults, refused } = await appender.commit();
-    const fault = faults.find((f) => f !== 0);
-    if (fault !== undefined || refused.some((count) => count > 0))
-      throw new Error(
-        `refused: fault ${fault} of sample ${faults.indexOf(fault!)} in ${JSON.stringify(rows.slice(0, 2))}`,
-      );
+  append(rows: readonly Row[]): Promise<void> {
+    return appendRows(this.db, this.#labels, rows);
   }
 
   /** What a query would find. Warnings are errors here. */
-  async find({ mint, maxt, matchers }: Selector, withSt: boolean = false): Promise<FoundSeries[]> {
-    const querier = this.#withBlocks.querier();
-    try {
-      const selection = await querier.select(mint, maxt, matchers);
-      if (selection.warnings.length > 0) throw new Error(selection.warnings.join('; '));
-      const reader = openChunkReader(env.files);
-      await reader.load(selection, 0, selection.count);
-      const symbols = new SymbolReader(selection.symbols);
-      const column = newColumn();
-      const found: FoundSeries[] = [];
-      for (let i = 0; i < selection.count; i++) {
-        const labels: Record<string, string> = {};
-        for (let at = selection.labelFirst[i]!; at < selection.labelFirst[i + 1]!; at += 2)
-          labels[symbols.text(selection.labelSymbols[at]!)] = symbols.text(selection.labelSymbols[at + 1]!);
-        reader.series(selection, i, mint, maxt, column);
-        const rows: string[] = [];
-        for (let k = 0; k < column.n; k++) rows.push(rowText(rowOfColumn(column, k), withSt));
-        found.push({ labels: labelsText(labels), rows });
-      }
-      return inOrder(found);
-    } finally {
-      querier.close();
-    }
+  find(selector: Selector, withSt: boolean = false): Promise<FoundSeries[]> {
+    return findRows(this.#withBlocks, selector, (row) => rowText(row, withSt));
   }
 
   /** For queries in this thread. */
@@ -120,6 +70,73 @@ export class OurStore {
   close(): Promise<void> {
     return this.db.close();
   }
+}
+
+/** What a query would find. Warnings are errors here. */
+export async function findRows(
+  store: Queryable,
+  { mint, maxt, matchers }: Selector,
+  textOf: (row: Omit<Row, 's'>) => string,
+): Promise<FoundSeries[]> {
+  const querier = store.querier();
+  try {
+    const selection = await querier.select(mint, maxt, matchers);
+    if (selection.warnings.length > 0) throw new Error(selection.warnings.join('; '));
+    const reader = openChunkReader(env.files);
+    await reader.load(selection, 0, selection.count);
+    const symbols = new SymbolReader(selection.symbols);
+    const column = newColumn();
+    const found: FoundSeries[] = [];
+    for (let i = 0; i < selection.count; i++) {
+      const labels: Record<string, string> = {};
+      for (let at = selection.labelFirst[i]!; at < selection.labelFirst[i + 1]!; at += 2)
+        labels[symbols.text(selection.labelSymbols[at]!)] = symbols.text(selection.labelSymbols[at + 1]!);
+      reader.series(selection, i, mint, maxt, column);
+      const rows: string[] = [];
+      for (let k = 0; k < column.n; k++) rows.push(textOf(rowOfColumn(column, k)));
+      found.push({ labels: labelsText(labels), rows });
+    }
+    return inOrder(found);
+  } finally {
+    querier.close();
+  }
+}
+
+/** One commit; rejects when a sample was refused. `labels`: of the series that rows name by their place. */
+export async function appendRows(
+  to: Appendable,
+  labels: readonly Labels[],
+  rows: readonly Row[],
+): Promise<void> {
+  const appender = to.appender();
+  const floats = rows.filter(({ h }) => h === undefined);
+  const n = floats.length;
+  const refs = new Float64Array(n);
+  const t = new Float64Array(n);
+  const v = new Float64Array(n);
+  const st = new Float64Array(n);
+  floats.forEach((row, i) => {
+    refs[i] = appender.series(labels[row.s]!);
+    t[i] = row.t;
+    setHex(v, i, row.v!);
+    st[i] = row.st ?? 0;
+    for (const x of row.x ?? [])
+      appender.exemplar(refs[i], { labels: labelsFromObject(x.labels), value: valueOf(x.v), t_ms: x.t });
+  });
+  appender.floats(refs, t, v, st, n);
+  const h = newHistogramColumns();
+  for (const row of rows) {
+    if (row.h === undefined) continue;
+    appendHistogram(h, row.h);
+    const kind = row.h.float === true ? KIND.floatHistogram : KIND.histogram;
+    appender.histogram(appender.series(labels[row.s]!), row.t, kind, h, h.n - 1, row.st ?? 0);
+  }
+  const { faults, refused } = await appender.commit();
+  const fault = faults.find((f) => f !== 0);
+  if (fault !== undefined || refused.some((count) => count > 0))
+    throw new Error(
+      `refused: fault ${fault} of sample ${faults.indexOf(fault!)} in ${JSON.stringify(rows.slice(0, 2))}`,
+    );
 }
 
 function valueOf(hex: string): number {

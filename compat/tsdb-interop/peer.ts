@@ -90,12 +90,16 @@ export class TsdbPeer {
     await this.#order({ op: 'delete', mint, maxt, matchers });
   }
 
-  /** All samples with their start times. */
-  async dump(mint: number, maxt: number): Promise<FoundSeries[]> {
+  /** All samples, by default with their start times. */
+  async dump(
+    mint: number,
+    maxt: number,
+    textOf: (row: Omit<Row, 's'>) => string = (row) => rowText(row, true),
+  ): Promise<FoundSeries[]> {
     const series: FoundSeries[] = [];
     await this.#order({ op: 'dump', mint, maxt }, (line) => {
       const { labels, rows } = line as Dumped;
-      series.push({ labels: labelsText(labels), rows: rows.map((row) => rowText(row, true)) });
+      series.push({ labels: labelsText(labels), rows: rows.map((row) => textOf(row)) });
     });
     return inOrder(series);
   }

@@ -111,7 +111,8 @@ export function rowOfColumn(c: Column, i: number): Omit<Row, 's'> {
   return { t, h: histogramOf(c.h, i, kind), st };
 }
 
-function histogramOf(h: HistogramColumns, row: number, kind: number): Histogram {
+/** Row `row` as a histogram of a kind. */
+export function histogramOf(h: HistogramColumns, row: number, kind: number): Histogram {
   const spans = (first: number, end: number): [number, number][] => {
     const out: [number, number][] = [];
     for (let i = first; i < end; i++) out.push([h.spanOffset[i]!, h.spanLength[i]!]);

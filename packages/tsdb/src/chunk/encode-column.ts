@@ -18,8 +18,12 @@ export interface StoredChunk {
 export interface EncodeColumnOptions {
   /** Floats without start times too are written as XOR2. */
   readonly xor2: boolean;
+  /** Histograms without start times too are written in the encodings that keep them. */
+  readonly histogramSt?: boolean;
   /** A chunk ends at this many samples, 250 at most. */
   readonly maxSamples: number;
+  /** A chunk of histograms ends before it could take more; 8 MiB, where readers begin to doubt it, when it isn't said. */
+  readonly maxBytes?: number;
 }
 
 /**
@@ -33,7 +37,7 @@ export function encodeColumn(c: Column, from: number, to: number, o: EncodeColum
     const float = c.kind === null || c.kind[i] === KIND.float;
     i = float
       ? encodeFloats(c, i, to, o.xor2, maxSamples, chunks)
-      : encodeHistograms(c, i, to, maxSamples, chunks);
+      : encodeHistograms(c, i, to, { ...o, maxSamples }, chunks);
   }
   return chunks;
 }
@@ -76,14 +80,16 @@ function encodeHistograms(
   c: Column,
   from: number,
   to: number,
-  maxSamples: number,
+  { histogramSt: alwaysSt = false, maxSamples, maxBytes = 8 * 1024 * 1024 }: EncodeColumnOptions,
   chunks: StoredChunk[],
 ): number {
   const kind = c.kind![from]!;
-  const withSt = stOf(c, from) !== 0;
+  const withSt = alwaysSt || stOf(c, from) !== 0;
   let e = new HistogramEncoder(kind, withSt);
   let i = from;
-  for (; i < to && e.count < maxSamples && c.kind![i] === kind && (stOf(c, i) !== 0) === withSt; i++) {
+  for (; i < to && e.count < maxSamples && c.kind![i] === kind; i++) {
+    if (!alwaysSt && (stOf(c, i) !== 0) !== withSt) break;
+    if (e.count > 0 && !e.fits(c.h!, i, maxBytes)) break;
     if (e.append(c.t[i]!, c.h!, i, stOf(c, i), null) !== 'cut') continue;
     chunks.push(stored(e.encoding, e.mint, e.maxt, e.count, e.bytes, e.length));
     const before = e;

@@ -64,6 +64,9 @@ export class HistogramEncoder {
   bytes: Uint8Array = new Uint8Array(128);
   length = 0;
   count = 0;
+  /** The head's note: whether it has foretold when this chunk ends, and when (ms; Infinity: with its range). */
+  foretold = false;
+  end_ms: number = Infinity;
   mint = 0;
   maxt = 0;
   #p = 0;
@@ -160,6 +163,15 @@ export class HistogramEncoder {
         false,
       );
     return e;
+  }
+
+  /** Whether the chunk takes at most `bytes` when row `row` of h, a histogram of this kind, follows. False may be said too early. */
+  fits(h: HistogramColumns, row: number, bytes: number): boolean {
+    const more = histogramMaxBytes(h, row);
+    // Coded anew: new empty buckets are a bit in each sample, or double what stands beside them.
+    const buckets = h.negativeEnd[row]! - h.positiveFirst[row]!;
+    if (3 * this.length + (this.count * buckets) / 8 + more <= bytes) return true;
+    return this.length + more <= bytes && this.#hasLayout(h, row);
   }
 
   /** The counter reset header of the chunk that begins with this histogram. */
@@ -500,6 +512,15 @@ export class HistogramEncoder {
     }
     return this.bytes;
   }
+}
+
+/** At most how many bytes a histogram adds to a chunk: all of its layout, and every number in its longest form. */
+export function histogramMaxBytes(h: HistogramColumns, row: number): number {
+  const spans =
+    h.positiveSpanEnd[row]! - h.positiveSpanFirst[row]! + h.negativeSpanEnd[row]! - h.negativeSpanFirst[row]!;
+  const buckets = h.positiveEnd[row]! - h.positiveFirst[row]! + h.negativeEnd[row]! - h.negativeFirst[row]!;
+  const bounds = h.boundEnd[row]! - h.boundFirst[row]!;
+  return 96 + 18 * spans + 10 * buckets + 9 * bounds;
 }
 
 const float: Float64Array = new Float64Array(1);

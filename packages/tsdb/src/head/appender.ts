@@ -21,7 +21,7 @@ import {
   type Records,
 } from './batch-records.ts';
 import { countFaults, judge, undoJudging } from './judge.ts';
-import { appendFloat, appendHistogram, histogramMaxBytes } from './open-chunk.ts';
+import { appendFloat, appendHistogram } from './open-chunk.ts';
 import { publishOutOfOrder } from './ooo.ts';
 import { addPostings } from './postings.ts';
 import {
@@ -36,6 +36,7 @@ import {
   symbolsOf,
 } from './series.ts';
 import type { HeadState, LogPosition } from './state.ts';
+import { histogramMaxBytes } from '../chunk/histogram-encode.ts';
 import { MAX_SLOT_UNITS, SMALL_SLOT_UNITS, UNIT_BYTES } from '../chunk/slots.ts';
 
 /** Where commits go: a log, or nowhere (a head in memory only). */
@@ -190,9 +191,9 @@ async function commit(
 function outOfMemory(state: HeadState, batch: Batch): StorageError | null {
   const { slots } = state;
   let units = 2 * SMALL_SLOT_UNITS * batch.n;
-  // A chunk that is coded anew may hold ten samples of the size of the largest.
+  // A chunk of 2 KiB, or of ten samples of the size of the largest, that is coded anew.
   for (let i = 0; i < batch.h.n; i++)
-    units += 2 * Math.min(MAX_SLOT_UNITS, 64 + Math.ceil((12 * histogramMaxBytes(batch.h, i)) / UNIT_BYTES));
+    units += 2 * Math.min(MAX_SLOT_UNITS, 128 + Math.ceil((24 * histogramMaxBytes(batch.h, i)) / UNIT_BYTES));
   if (slots.roomUnits() + slots.freeUnits() / 4 >= units) return null;
   return new StorageError(
     'ENOMEM',

@@ -1,15 +1,18 @@
 // Captures matched series: their chunk addresses with counts, as they are between two commits. No commit becomes visible meanwhile, so
 // only what commits change is copied; labels, order and the Selection come afterwards.
-import { ENCODING, SELECTING_BYTES } from '@munjigi/model';
+import { ENCODING, KIND, SELECTING_BYTES } from '@munjigi/model';
 import { IN_MEMORY, type ChunkStore } from './chunk-table.ts';
 import { ChunkList, within } from './chunk-list.ts';
-import type { Group } from './ooo.ts';
+import { codeGroup, type Group, type SlotChunk } from './ooo.ts';
 import { NO_CHUNK, OUT_OF_ORDER } from './series.ts';
 import type { Slicer } from './slicer.ts';
-import { NO_SLOT } from '../chunk/slots.ts';
+import { MAX_SLOT_UNITS, NO_SLOT } from '../chunk/slots.ts';
 
 /** Which chunks: all, or what a block is cut from. Of out-of-order ones a cut takes those up to the mark. */
 export type Part = 'all' | 'in-order' | 'out-of-order';
+
+/** With less chunk memory left, groups are not coded for readers. */
+const ROOM_UNITS: number = 32 * MAX_SLOT_UNITS;
 
 /** Series in the order of rows. */
 export interface Captured {
@@ -134,23 +137,40 @@ function captureLate(c: ChunkStore, out: ChunkList, row: number, o: CaptureOptio
   }
   if (o.part === 'all')
     for (const group of late.groups)
-      if (group.visible > 0 && group.mint <= o.maxt && group.maxt >= o.mint) captureGroup(out, group);
+      if (group.visible > 0 && group.mint <= o.maxt && group.maxt >= o.mint) captureGroup(c, out, group);
 }
 
-function captureGroup(out: ChunkList, group: Group): void {
-  const from = out.count;
-  out.extend(from + (group.singles === null ? 1 : group.visible));
-  for (let n = from; n < out.count; n++) {
-    const b = out.block(n);
-    const at = within(n);
-    const single = group.singles?.[n - from];
-    b.file[at] = IN_MEMORY;
-    b.late[at] = 1;
-    b.place[at] = single?.slot ?? group.slot;
-    b.bytes[at] = single?.bytes ?? 16 * group.visible;
-    b.samples[at] = single === undefined ? group.visible : 1;
-    b.encoding[at] = single?.encoding ?? ENCODING.plain;
-    b.mint[at] = single?.t ?? group.mint;
-    b.maxt[at] = single?.t ?? group.maxt;
+function captureGroup(c: ChunkStore, out: ChunkList, group: Group): void {
+  const { singles, slot, visible: n, mint, maxt } = group;
+  if (singles === null) {
+    putChunk(out, { slot, bytes: 16 * n, samples: n, encoding: ENCODING.plain, mint, maxt });
+    return;
   }
+  const histograms = singles.slice(0, n).some(({ kind }) => kind !== KIND.float);
+  if (!histograms || c.slots.roomUnits() < ROOM_UNITS) {
+    for (const { slot, bytes, encoding, t } of singles.slice(0, n))
+      putChunk(out, { slot, bytes, samples: 1, encoding, mint: t, maxt: t });
+    return;
+  }
+  // Histograms share a layout as they will when the group is closed, in chunks for this reader alone.
+  for (const chunk of codeGroup(c, group, n)) {
+    putChunk(out, chunk);
+    c.leases.retire(chunk.slot, chunk.units);
+  }
+}
+
+/** A chunk in memory that came late. */
+function putChunk(out: ChunkList, chunk: Omit<SlotChunk, 'units'>): void {
+  const n = out.count;
+  out.extend(n + 1);
+  const b = out.block(n);
+  const at = within(n);
+  b.file[at] = IN_MEMORY;
+  b.late[at] = 1;
+  b.place[at] = chunk.slot;
+  b.bytes[at] = chunk.bytes;
+  b.samples[at] = chunk.samples;
+  b.encoding[at] = chunk.encoding;
+  b.mint[at] = chunk.mint;
+  b.maxt[at] = chunk.maxt;
 }

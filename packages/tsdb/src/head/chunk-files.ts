@@ -148,7 +148,7 @@ function writeMarkers(state: HeadState, log: WalLog, marks: readonly Mark[]): vo
   ends.push(w.n);
   for (const { row } of whole) {
     const column = newColumn(32);
-    for (const group of state.outOfOrder.get(row)!.groups) readGroup(state, group, 0, column);
+    for (const group of state.outOfOrder.get(row)!.groups) readGroup(state, group, group.n, column);
     if (column.n === 0) continue;
     const ref = new Float64Array(column.n).fill(s.walRef[row]!);
     const st = state.xor2 ? (column.st ?? new Float64Array(column.n)) : null;

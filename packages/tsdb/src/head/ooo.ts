@@ -1,11 +1,12 @@
 // Out-of-order samples of a series. They collect in groups, in the order they came: plain floats as pairs in one slot that is only appended
-// to; whatever else (histograms, floats with start times) as a chunk of one sample each. A full group is sorted and encoded to closed
+// to; as soon as there is anything else (histograms, floats with start times) as a chunk of one sample each. A full group is sorted and encoded to closed
 // chunks. A sample is put into its group when it is judged; readers see as many as are `visible`.
 import {
   ENCODING,
   HIGH,
   KIND,
   LOW,
+  RESET_HINT,
   appendEmptyRows,
   appendHistogramRow,
   growColumn,
@@ -19,7 +20,8 @@ import { NO_CHUNK, OUT_OF_ORDER } from './series.ts';
 import { decodeHistogram } from '../chunk/histogram-decode.ts';
 import { encodeColumn } from '../chunk/encode-column.ts';
 import { HistogramEncoder } from '../chunk/histogram-encode.ts';
-import { UNIT_BYTES, byteOf, pageOf, unitsFor } from '../chunk/slots.ts';
+import { RESET_HEADER } from '../chunk/histogram-layout.ts';
+import { MAX_SLOT_UNITS, UNIT_BYTES, byteOf, pageOf, unitsFor } from '../chunk/slots.ts';
 import { newStState } from '../chunk/start-time.ts';
 import { addressOf } from '../chunk/stored.ts';
 import { newXorState } from '../chunk/xor-encode.ts';
@@ -59,7 +61,7 @@ export interface Group {
   /** Pairs of float64 in one slot; `singles` is null then. */
   slot: number;
   units: number;
-  readonly singles: Single[] | null;
+  singles: Single[] | null;
 }
 
 export interface OutOfOrder extends Chain {
@@ -93,13 +95,13 @@ export function offerOutOfOrder(
     c.series.flags[row]! |= OUT_OF_ORDER;
   }
   let group = last;
-  if (group === undefined || group.sealed || (group.singles === null) !== plain) {
-    if (group !== undefined) group.sealed = true;
+  if (group === undefined || group.sealed) {
     group = newGroup(c, plain);
     o.groups.push(group);
   }
-  if (plain) putPair(c, group, t, high, low);
-  else group.singles!.push(encodeSingle(c, kind, t, high, low, st, h, from));
+  if (!plain && group.singles === null) takeApart(c, group);
+  if (group.singles === null) putPair(c, group, t, high, low);
+  else group.singles.push(encodeSingle(c, kind, t, high, low, st, h, from));
   group.n++;
   if (group.n === GROUP_SAMPLES) group.sealed = true;
   return 0;
@@ -140,28 +142,45 @@ export function closeGroups(c: ChunkStore, row: number): void {
   }
 }
 
-function closeGroup(c: ChunkStore, o: OutOfOrder, group: Group): void {
-  const column = newColumn(group.n);
-  readGroup(c, group, 0, column);
-  for (const stored of encodeColumn(sorted(column), 0, column.n, { xor2: c.xor2, maxSamples: 120 })) {
-    const from = addressOf(stored.encoding, 0);
-    const bytes = stored.data.length - from;
-    const units = unitsFor(bytes);
-    const slot = c.slots.alloc(units);
-    c.slots.bytes[pageOf(slot)]!.set(stored.data.subarray(from), byteOf(slot));
-    const { chunks } = c;
-    linkToChain(
-      chunks,
-      o,
-      addChunk(chunks, slot, units, bytes, stored.samples, stored.encoding, stored.mint, stored.maxt),
-    );
+function closeGroup(c: ChunkStore, chain: OutOfOrder, group: Group): void {
+  const { chunks } = c;
+  for (const { slot, units, bytes, samples, encoding, mint, maxt } of codeGroup(c, group, group.n)) {
+    linkToChain(chunks, chain, addChunk(chunks, slot, units, bytes, samples, encoding, mint, maxt));
     c.openedChunks++;
   }
 }
 
-/** Appends the samples of a group from `from` on to a column, in the order they came. */
-export function readGroup(c: ChunkStore, group: Group, from: number, into: Column): void {
-  for (let i = from; i < group.n; i++) {
+/** A chunk in a slot. */
+export interface SlotChunk {
+  readonly slot: number;
+  readonly units: number;
+  readonly bytes: number;
+  readonly samples: number;
+  readonly encoding: number;
+  readonly mint: number;
+  readonly maxt: number;
+}
+
+/** The first n samples of a group, sorted and cut to chunks, in slots of their own. */
+export function codeGroup(c: ChunkStore, group: Group, n: number): SlotChunk[] {
+  const column = newColumn(n);
+  readGroup(c, group, n, column);
+  const o = {
+    xor2: c.xor2,
+    histogramSt: c.xor2,
+    maxSamples: GROUP_SAMPLES,
+    maxBytes: MAX_SLOT_UNITS * UNIT_BYTES,
+  };
+  return encodeColumn(sorted(column), 0, n, o).map(({ data, encoding, samples, mint, maxt }) => {
+    const from = addressOf(encoding, 0);
+    const bytes = data.length - from;
+    return { ...toSlot(c, data.subarray(from), bytes), bytes, samples, encoding, mint, maxt };
+  });
+}
+
+/** Appends the first n samples of a group to a column, in the order they came. */
+export function readGroup(c: ChunkStore, group: Group, n: number, into: Column): void {
+  for (let i = 0; i < n; i++) {
     const single = group.singles?.[i];
     if (single === undefined) {
       growColumn(into, into.n + 1);
@@ -181,6 +200,10 @@ function readSingle(c: ChunkStore, single: Single, into: Column): void {
   const at = byteOf(single.slot);
   if (single.kind !== KIND.float) {
     decodeHistogram(page, at, at + single.bytes, 1, single.encoding, into);
+    // Its hint, which stands in the header alone: the chunks of the group are cut by it.
+    const header = page[at]! & RESET_HEADER.gauge;
+    if (header === RESET_HEADER.reset) into.h!.resetHint[into.n - 1] = RESET_HINT.reset;
+    else if (header === RESET_HEADER.gauge) into.h!.resetHint[into.n - 1] = RESET_HINT.gauge;
     return;
   }
   growColumn(into, into.n + 1);
@@ -229,6 +252,19 @@ function newGroup(c: ChunkStore, plain: boolean): Group {
     units,
     singles: plain ? null : [],
   };
+}
+
+/** Makes the pairs of a group chunks of their own. */
+function takeApart(c: ChunkStore, group: Group): void {
+  const words = c.slots.words[pageOf(group.slot)]!;
+  const singles: Single[] = [];
+  for (let i = 0; i < group.n; i++) {
+    const at = byteOf(group.slot) / 4 + 4 * i + 2;
+    const t = timeOf(c, group, i);
+    singles.push(encodeSingle(c, KIND.float, t, words[at + HIGH]!, words[at + LOW]!, 0, null, 0));
+  }
+  c.leases.retire(group.slot, group.units);
+  group.singles = singles;
 }
 
 function putPair(c: ChunkStore, group: Group, t: number, high: number, low: number): void {

@@ -13,12 +13,16 @@ import {
   pageOf,
   unitsFor,
 } from '../chunk/slots.ts';
+import { chunkDataBytes } from '../chunk/stored.ts';
 import { XOR_SAMPLE_MAX_BYTES, appendXor } from '../chunk/xor-encode.ts';
 import { XOR2_SAMPLE_MAX_BYTES, appendXor2 } from '../chunk/xor2-encode.ts';
 
 /** A chunk of floats is closed at this many samples, as Prometheus' default is. */
 const SAMPLES_PER_CHUNK = 120;
-/** A histogram chunk is closed at this size, when it has so many samples. */
+/**
+ * The size in bytes that a histogram chunk should have, and its fewest samples. Queries see where it ends, because its histograms share one
+ * layout: so it ends as in Prometheus' head.
+ */
 const HISTOGRAM_CHUNK_BYTES = 1024;
 const HISTOGRAM_CHUNK_SAMPLES = 10;
 /** The first slot of a series; later chunks begin with the size that the last one ended with. */
@@ -84,11 +88,11 @@ export function appendHistogram(
   const s = c.series;
   let encoder = c.histograms.get(row) ?? null;
   let previous: HistogramEncoder | null = null;
+  /** Where the histogram itself ends a chunk, the next one takes this over: its end is not foretold again. */
+  let foretold = false;
   if (s.openSlot[row] !== NO_SLOT) {
     const full =
-      encoder === null ||
-      (encoder.length >= HISTOGRAM_CHUNK_BYTES && encoder.count >= HISTOGRAM_CHUNK_SAMPLES) ||
-      encoder.length + histogramMaxBytes(h, from) > MAX_SLOT_UNITS * UNIT_BYTES;
+      encoder === null || isFull(c, encoder, t) || !encoder.fits(h, from, MAX_SLOT_UNITS * UNIT_BYTES);
     if (full || encoder!.encoding !== histogramEncoding(c, kind) || crossesRange(c, row, t)) {
       closeChunk(c, row);
       previous = encoder;
@@ -101,6 +105,7 @@ export function appendHistogram(
     if (did === 'cut') {
       closeChunk(c, row);
       previous = encoder;
+      foretold = encoder.foretold;
     } else {
       mirror(c, row, encoder, did === 'recoded' ? 0 : Math.max(0, before - 1));
       s.xor.t[row] = t;
@@ -109,19 +114,28 @@ export function appendHistogram(
   }
   const opened = new HistogramEncoder(kind, c.xor2);
   opened.append(t, h, from, st, previous);
+  opened.foretold = foretold;
   c.histograms.set(row, opened);
   openSlot(c, row, unitsFor(opened.length + HISTOGRAM_ROOM_BYTES), opened.encoding, t);
   copyIn(c, row, opened, 0);
   s.xor.t[row] = t;
 }
 
-/** At most how many bytes a histogram adds to a chunk: all of its layout, and every number in its longest form. */
-export function histogramMaxBytes(h: HistogramColumns, row: number): number {
-  const spans =
-    h.positiveSpanEnd[row]! - h.positiveSpanFirst[row]! + h.negativeSpanEnd[row]! - h.negativeSpanFirst[row]!;
-  const buckets = h.positiveEnd[row]! - h.positiveFirst[row]! + h.negativeEnd[row]! - h.negativeFirst[row]!;
-  const bounds = h.boundEnd[row]! - h.boundFirst[row]!;
-  return 96 + 18 * spans + 10 * buckets + 9 * bounds;
+/**
+ * Whether a histogram chunk ends before a sample at t. When it has a quarter of the size, the time is foretold at which it ends, such that the
+ * chunks up to the end of the range last equally long; at twice the size it ends in any case.
+ */
+function isFull(c: ChunkStore, encoder: HistogramEncoder, t: number): boolean {
+  const bytes = chunkDataBytes(encoder.encoding, encoder.length);
+  if (!encoder.foretold && bytes >= HISTOGRAM_CHUNK_BYTES / 4) {
+    const { mint, maxt } = encoder;
+    const rangeEnd = (Math.floor(mint / c.chunkRange_ms) + 1) * c.chunkRange_ms;
+    const chunks = (rangeEnd - mint) / ((maxt - mint + 1) * (HISTOGRAM_CHUNK_BYTES / bytes));
+    if (chunks > 1) encoder.end_ms = Math.trunc(mint + (rangeEnd - mint) / Math.floor(chunks));
+    encoder.foretold = true;
+  }
+  const due = t >= encoder.end_ms || bytes >= 2 * HISTOGRAM_CHUNK_BYTES;
+  return due && encoder.count >= HISTOGRAM_CHUNK_SAMPLES;
 }
 
 function histogramEncoding(c: ChunkStore, kind: number): number {
