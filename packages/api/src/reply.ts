@@ -45,10 +45,10 @@ export function queryReply(
     status,
     headers,
     body: async (send) => {
-      let piece: Uint8Array | null = body;
+      let piece: Uint8Array<ArrayBuffer> | null = body;
       while (piece !== null) {
         if (!(await send(piece))) return rest.drop();
-        piece = await rest.next();
+        piece = await rest.next(piece);
       }
     },
   };

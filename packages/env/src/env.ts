@@ -243,7 +243,7 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** A function is a stream: it gets `send` (false: the client is gone) and resolves when done. */
+  /** A function is a stream: it gets `send` (false: the client is gone; true: the chunk's bytes may change again) and resolves when done. */
   readonly body:
     | Uint8Array
     | string

@@ -11,11 +11,13 @@ export interface WriteOptions {
   readonly limit?: number;
   /** False: numbers are written without WebAssembly, as where there is none. */
   readonly kernel?: boolean;
+  /** Where to write, asked for so many bytes as are likely needed; what it gives is left when it is too small. Absent: fresh bytes. */
+  readonly room?: (bytes: number) => Uint8Array<ArrayBuffer>;
 }
 
 /** `{"resultType":...,"result":...}`. */
-export function writeResult(r: Result, options: WriteOptions = {}): Uint8Array {
-  const w = new Writer(estimate(r), options.kernel === false ? null : numberKernel());
+export function writeResult(r: Result, options: WriteOptions = {}): Uint8Array<ArrayBuffer> {
+  const w = new Writer(estimate(r), options.kernel === false ? null : numberKernel(), options.room);
   w.ascii(`{"resultType":"${r.type}","result":`);
   switch (r.type) {
     case 'scalar':
@@ -128,14 +130,14 @@ const bits = new Float64Array(1);
 const halves = new Uint32Array(bits.buffer);
 
 class Writer {
-  #b: Uint8Array;
+  #b: Uint8Array<ArrayBuffer>;
   #n = 0;
   readonly #kernel: NumberKernel | null;
   #cacheValue: Float64Array | null = null;
   readonly #cacheText: string[] = [];
 
-  constructor(bytes: number, kernel: NumberKernel | null) {
-    this.#b = new Uint8Array(Math.max(1024, bytes));
+  constructor(bytes: number, kernel: NumberKernel | null, room?: WriteOptions['room']) {
+    this.#b = room?.(bytes) ?? new Uint8Array(Math.max(1024, bytes));
     this.#kernel = kernel;
   }
 
@@ -143,7 +145,7 @@ class Writer {
     return this.#n;
   }
 
-  done(): Uint8Array {
+  done(): Uint8Array<ArrayBuffer> {
     return this.#b.subarray(0, this.#n);
   }
 

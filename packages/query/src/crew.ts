@@ -3,7 +3,7 @@ import { EnvError, joinPort, type Caller, type Env, type Port, type Worker } fro
 import { closeBudget } from '@munjigi/promql';
 import type { CostLimits } from './cost-limits.ts';
 import { errorReply, type QueryReply, type QueryRequest, type ReplyRest } from './request.ts';
-import type { WorkerPiece, WorkerReply } from './worker.ts';
+import type { PieceCall, WorkerPiece, WorkerReply } from './worker.ts';
 
 /** What a worker is told once. */
 export interface WorkerSettings {
@@ -166,8 +166,9 @@ export function startCrew(
 function restOf(caller: Caller, id: number): ReplyRest {
   let copiedBytes = 0;
   return {
-    async next() {
-      const next = await caller.call<WorkerPiece>('piece', { id });
+    async next(spent) {
+      const transfer = spent === null ? [] : [spent.buffer];
+      const next = await caller.call<WorkerPiece>('piece', { id, spent } satisfies PieceCall, transfer);
       ({ copiedBytes } = next);
       return next.piece;
     },

@@ -14,6 +14,7 @@ import {
   type Plan,
   type QueryIO,
 } from '@munjigi/promql';
+import type { Buffers } from './buffers.ts';
 import type { CostLimits } from './cost-limits.ts';
 import { exprJson } from './expr-json.ts';
 import { federate } from './federate.ts';
@@ -45,6 +46,8 @@ export interface Evaluator {
   readonly querier: (copied: (bytes: number) => void) => Querier;
   readonly reader: ChunkReader;
   readonly symbols: (s: Selection) => SymbolReader;
+  /** Where answers are written. */
+  readonly buffers: Buffers;
   /** Other workers, as they are at this moment. */
   readonly peers: () => readonly Peer[];
   readonly lookback_ms: number;
@@ -88,6 +91,7 @@ export async function answer(
           ran.value,
           { status: 200, error: null, cost: costOf(ran, budget, 0, null) },
           close,
+          { buffers: evaluator.buffers },
         );
       }
       case 'format':
@@ -95,8 +99,8 @@ export async function answer(
       case 'parse':
         return textual(JSON.stringify(exprJson(parseQuery(request.query))), close);
       default: {
-        const { querier, symbols, turns } = evaluator;
-        return await answerLabels(request, { querier, symbols, pause: turns.pause, budget }, close);
+        const { querier, symbols, turns, buffers } = evaluator;
+        return await answerLabels(request, { querier, symbols, pause: turns.pause, budget, buffers }, close);
       }
     }
   } catch (error) {
@@ -197,14 +201,17 @@ async function evaluate(
   // What copying rows to other writers costs comes after the reply's cost: it is told with the pieces.
   let copiedBytes = 0;
   const writers = evaluator.peers().map((peer) => ({
-    async write(rows: MatrixResult): Promise<Uint8Array> {
-      const written = await peer.write(rows);
+    async write(rows: MatrixResult, into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+      const written = await peer.write(rows, into);
       copiedBytes += written.copiedBytes;
       return written.bytes;
     },
   }));
-  const pieces = answerPieces(ran.value, parts, turns.pause, writers);
-  return streamed(pieces, { status: 200, error: null, cost }, done, () => copiedBytes);
+  const pieces = answerPieces(ran.value, parts, turns.pause, evaluator.buffers, writers);
+  return streamed(pieces, { status: 200, error: null, cost }, done, {
+    buffers: evaluator.buffers,
+    copiedBytes: () => copiedBytes,
+  });
 }
 
 function oldStats(value: string): string {

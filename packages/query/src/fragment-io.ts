@@ -30,8 +30,11 @@ export interface Peer {
     budget: Budget,
     counting: Counting,
   ): Promise<PeerRun>;
-  /** Rows of an answer as JSON, separated by commas. Rejects likewise. */
-  write(rows: MatrixResult): Promise<{ readonly bytes: Uint8Array; readonly copiedBytes: number }>;
+  /** Rows of an answer as JSON, separated by commas, in `into` if they fit. Rejects likewise. */
+  write(
+    rows: MatrixResult,
+    into: Uint8Array<ArrayBuffer>,
+  ): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly copiedBytes: number }>;
 }
 
 export interface PeerRun {

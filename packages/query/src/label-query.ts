@@ -22,6 +22,7 @@ import {
   type Budget,
   type Expr,
 } from '@munjigi/promql';
+import type { Buffers } from './buffers.ts';
 import {
   NO_COST,
   RequestError,
@@ -44,6 +45,7 @@ export interface LabelTools {
   readonly symbols: (s: Selection) => SymbolReader;
   readonly pause: () => Promise<void>;
   readonly budget: Budget;
+  readonly buffers: Buffers;
 }
 
 /** Series whose labels are read or written between two pauses: some ms. */
@@ -78,7 +80,7 @@ export async function answerLabels(
     return { status: 204, body: new Uint8Array(0), error: null, cost };
   }
   const pieces = envelope(data.parts, () => data.warnings);
-  return streamed(pieces, { status: 200, error: null, cost }, done);
+  return streamed(pieces, { status: 200, error: null, cost }, done, tools);
 }
 
 /** Null: there is nothing that could be asked for. */

@@ -2,6 +2,7 @@
 import type { Clock } from '@munjigi/env';
 import type { ChunkReader, Queryable } from '@munjigi/model';
 import { newBudget, type Limits } from '@munjigi/promql';
+import { createBuffers } from './buffers.ts';
 import { NO_CEILINGS, type CostLimits } from './cost-limits.ts';
 import { answer } from './evaluate.ts';
 import { wholeReply, type QueryReply, type QueryRequest } from './request.ts';
@@ -35,6 +36,7 @@ export function queryLocal(
     turns: createTurns(clock),
     reader,
     symbols: createSymbolCache(),
+    buffers: createBuffers(0),
     querier: () => storage.querier(),
     peers: () => [],
     lookback_ms: options.lookback_ms ?? 300_000,

@@ -385,7 +385,7 @@ test('an answer in pieces frees its place with its first piece, and is counted w
   void pool.query(UP);
   await crew.settle();
   expect(crew.workers[0]!.calls.length).toBe(1);
-  expect([await reply.rest!.next(), await reply.rest!.next(), await reply.rest!.next()]).toEqual([
+  expect([await reply.rest!.next(null), await reply.rest!.next(null), await reply.rest!.next(null)]).toEqual([
     Uint8Array.of(1),
     Uint8Array.of(0),
     null,
@@ -401,16 +401,16 @@ test.for<readonly [name: string, end: (w: Awaited<ReturnType<typeof withRest>>) 
 ])('the rest of an answer ends when %s', async ([, end]) => {
   const rest = restOf(2);
   const started = await withRest(rest);
-  await started.reply.rest!.next();
+  await started.reply.rest!.next(null);
   await started.crew.advance(59_999);
   expect(rest.dropped).toBe(false);
   await end(started);
   await started.crew.settle();
-  await expect(started.reply.rest!.next()).rejects.toThrow('dropped');
+  await expect(started.reply.rest!.next(null)).rejects.toThrow('dropped');
 });
 
 test('the rest of an answer is lost with its worker', async () => {
   const { crew, reply } = await withRest(restOf(2));
   crew.workers[0]!.die('out of memory');
-  await expect(reply.rest!.next()).rejects.toThrow('out of memory');
+  await expect(reply.rest!.next(null)).rejects.toThrow('out of memory');
 });

@@ -212,11 +212,11 @@ export function createQueryPool(env: Env, options: QueryPoolOptions, connect: ()
       timer = clock.after(REST_STALLED_MS, drop);
     };
     const mine: ReplyRest = {
-      async next() {
+      async next(spent) {
         timer?.cancel();
         if (!rests.has(mine)) throw new Error('the rest of this answer was dropped');
         try {
-          const piece = await rest.next();
+          const piece = await rest.next(spent);
           if (piece === null) {
             metrics.copied(rest.copiedBytes);
             end();

@@ -90,8 +90,11 @@ export interface QueryError {
 
 /** The pieces of an answer after its first, in order. They are made when they are asked for: who does not read must `drop`. */
 export interface ReplyRest {
-  /** Null: that was all. Rejects when the rest is lost, as the thread that made it has ended. One call at a time. */
-  next(): Promise<Uint8Array | null>;
+  /**
+   * Null: that was all. Rejects when the rest is lost, as the thread that made it has ended. One call at a time. `spent`: the piece before, if nobody
+   * looks at it any more: its bytes are used again.
+   */
+  next(spent: Uint8Array<ArrayBuffer> | null): Promise<Uint8Array<ArrayBuffer> | null>;
   drop(): void;
   /** What was copied between threads for the pieces so far. */
   readonly copiedBytes: number;
@@ -144,7 +147,7 @@ export const NO_COST: QueryCost = {
 export async function wholeReply({ rest, ...reply }: QueryReply): Promise<QueryReply> {
   if (rest === undefined) return reply;
   const pieces: Uint8Array[] = [reply.body];
-  for (let piece = await rest.next(); piece !== null; piece = await rest.next()) pieces.push(piece);
+  for (let piece = await rest.next(null); piece !== null; piece = await rest.next(null)) pieces.push(piece);
   return { ...reply, body: joined(pieces) };
 }
 

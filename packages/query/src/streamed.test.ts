@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { createBuffers } from './buffers.ts';
 import { NO_COST, wholeReply } from './request.ts';
 import { envelope, streamed } from './streamed.ts';
 
+const OPTIONS = { buffers: createBuffers(0) };
 const REPLY = { status: 200, error: null, cost: NO_COST };
 
 function bytes(text: string): Uint8Array<ArrayBuffer> {
@@ -36,17 +38,17 @@ function source(texts: readonly string[]): Source {
 
 test('one piece is whole', async () => {
   let done = 0;
-  const reply = await streamed(source(['a']).pieces, REPLY, () => done++);
+  const reply = await streamed(source(['a']).pieces, REPLY, () => done++, OPTIONS);
   expect([text(reply.body), reply.rest, done]).toEqual(['a', undefined, 1]);
 });
 
 test('pieces are made one ahead of those that are taken', async () => {
   let done = 0;
   const from = source(['a', 'b', 'c', 'd']);
-  const { body, rest } = await streamed(from.pieces, REPLY, () => done++);
+  const { body, rest } = await streamed(from.pieces, REPLY, () => done++, OPTIONS);
   expect([text(body), from.made]).toEqual(['a', 2]);
   const seen = [];
-  for (let piece = await rest!.next(); piece !== null; piece = await rest!.next())
+  for (let piece = await rest!.next(null); piece !== null; piece = await rest!.next(null))
     seen.push([text(piece), from.made, done]);
   expect(seen).toEqual([
     ['b', 3, 0],
@@ -59,10 +61,10 @@ test('pieces are made one ahead of those that are taken', async () => {
 test('who drops the rest ends it', async () => {
   let done = 0;
   const from = source(['a', 'b', 'c', 'd']);
-  const { rest } = await streamed(from.pieces, REPLY, () => done++);
+  const { rest } = await streamed(from.pieces, REPLY, () => done++, OPTIONS);
   rest!.drop();
   rest!.drop();
-  await rest!.next();
+  await rest!.next(null);
   expect([done, from.returned, from.made]).toEqual([1, true, 2]);
 });
 
@@ -71,15 +73,15 @@ test.for<readonly [name: string, texts: readonly string[]]>([
   ['the second', ['a', 'fail']],
 ])('%s piece fails: so does the reply', async ([, texts]) => {
   let done = 0;
-  await expect(streamed(source(texts).pieces, REPLY, () => done++)).rejects.toThrow('failed');
+  await expect(streamed(source(texts).pieces, REPLY, () => done++, OPTIONS)).rejects.toThrow('failed');
   expect(done).toBe(1);
 });
 
 test('a later piece fails: whoever asks for it hears it', async () => {
   let done = 0;
-  const { rest } = await streamed(source(['a', 'b', 'fail']).pieces, REPLY, () => done++);
-  expect(text(await rest!.next())).toBe('b');
-  await expect(rest!.next()).rejects.toThrow('failed');
+  const { rest } = await streamed(source(['a', 'b', 'fail']).pieces, REPLY, () => done++, OPTIONS);
+  expect(text(await rest!.next(null))).toBe('b');
+  await expect(rest!.next(null)).rejects.toThrow('failed');
   expect(done).toBe(1);
 });
 
@@ -94,6 +96,7 @@ test('an envelope around parts, however long', async () => {
     envelope(parts(), () => ['W']),
     REPLY,
     () => undefined,
+    OPTIONS,
   );
   expect(reply.rest).toBeDefined();
   const whole = await wholeReply(reply);

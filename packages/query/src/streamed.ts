@@ -1,14 +1,21 @@
 // An answer in pieces: whole where it is one piece, else with a rest whose next piece is always being made while the last one is sent.
+import type { Buffers } from './buffers.ts';
 import type { QueryReply } from './request.ts';
 
 type Pieces = AsyncGenerator<Uint8Array<ArrayBuffer>>;
+
+export interface StreamOptions {
+  /** Where pieces go whose bytes are free. */
+  readonly buffers: Buffers;
+  readonly copiedBytes?: () => number;
+}
 
 /** `done` is called once, when the last piece was made or the rest was dropped. Rejects with what the pieces throw before the second of them. */
 export async function streamed(
   pieces: Pieces,
   reply: Omit<QueryReply, 'body' | 'rest'>,
   done: () => void,
-  copiedBytes: () => number = () => 0,
+  { buffers, copiedBytes = () => 0 }: StreamOptions,
 ): Promise<QueryReply> {
   let over = false;
   const end = (): void => {
@@ -28,15 +35,20 @@ export async function streamed(
     return null;
   };
   const body = (await pull()) ?? new Uint8Array(0);
-  if (over) return { ...reply, body };
-  const second = await pull();
-  if (second === null) return { ...reply, body };
-  let ahead: Promise<Uint8Array | null> = Promise.resolve(second);
+  const second = over ? null : await pull();
+  if (second === null) {
+    // It may lie in a longer buffer, which would go with it.
+    const whole = body.slice();
+    buffers.give(body);
+    return { ...reply, body: whole };
+  }
+  let ahead: ReturnType<typeof pull> = Promise.resolve(second);
   return {
     ...reply,
     body,
     rest: {
-      async next() {
+      async next(spent) {
+        if (spent !== null) buffers.give(spent);
         const piece = await ahead;
         if (piece !== null) {
           ahead = pull();

@@ -12,6 +12,7 @@ import {
   type MatrixResult,
 } from '@munjigi/promql';
 import { openChunkReader, withBlocks } from '@munjigi/tsdb';
+import { createBuffers } from './buffers.ts';
 import type { QueryCall, WorkerStart } from './crew.ts';
 import { answer, type Evaluator } from './evaluate.ts';
 import { counted, newCounts, type Counting, type Peer, type PeerRun } from './fragment-io.ts';
@@ -29,6 +30,12 @@ interface ShareCall {
   readonly counting: Counting;
 }
 
+/** Rows of another worker's answer, and bytes to write them to. */
+interface WriteCall {
+  readonly rows: MatrixResult;
+  readonly into: Uint8Array<ArrayBuffer>;
+}
+
 /** Why a share gave nothing. */
 interface ShareFailure {
   readonly message: string;
@@ -41,11 +48,20 @@ export interface WorkerReply extends Omit<QueryReply, 'rest'> {
   readonly more: boolean;
 }
 
-/** The next piece of a rest; null: there is none. */
+/** Asks for the next piece of a rest, and gives the bytes of the last one back. */
+export interface PieceCall {
+  readonly id: number;
+  readonly spent: Uint8Array<ArrayBuffer> | null;
+}
+
+/** Null: there is no other. */
 export interface WorkerPiece {
-  readonly piece: Uint8Array | null;
+  readonly piece: Uint8Array<ArrayBuffer> | null;
   readonly copiedBytes: number;
 }
+
+/** Of answers that were sent: some pieces. */
+const SPARE_BYTES: number = 8 * 1024 * 1024;
 
 /** Pages of blocks' indexes that a thread remembers. */
 const BLOCK_CACHE_BYTES: number = 32 * 1024 * 1024;
@@ -67,6 +83,7 @@ export function run(env: Env, parent: Port, { settings, index: own, load, all }:
     turns,
     reader,
     symbols,
+    buffers: createBuffers(SPARE_BYTES),
     querier: (copied) => {
       if (storage === null) throw new Error('a query came before the store');
       return storage.querier(copied);
@@ -107,9 +124,9 @@ export function run(env: Env, parent: Port, { settings, index: own, load, all }:
     return moving(reply, transfer);
   };
 
-  const write = async (rows: MatrixResult): Promise<Uint8Array> => {
+  const write = async ({ rows, into }: WriteCall): Promise<Uint8Array> => {
     await turns.pause();
-    const bytes = writeRows(rows).slice();
+    const bytes = writeRows(rows, () => into);
     return moving(bytes, [bytes.buffer]);
   };
 
@@ -131,9 +148,11 @@ export function run(env: Env, parent: Port, { settings, index: own, load, all }:
           if ('message' in reply) throw rebuilt(reply);
           return { ...reply, copiedBytes: reply.copiedBytes + copiedBytes };
         },
-        async write(m) {
+        async write(m, into) {
           const { rows, transfer, copiedBytes } = copyRows(m);
-          return { bytes: await caller.call<Uint8Array>('write', rows, transfer), copiedBytes };
+          const call: WriteCall = { rows, into };
+          const bytes = await caller.call<Uint8Array<ArrayBuffer>>('write', call, [...transfer, into.buffer]);
+          return { bytes, copiedBytes };
         },
       };
       peers.set(index, peer);
@@ -156,15 +175,15 @@ export function run(env: Env, parent: Port, { settings, index: own, load, all }:
       const message: WorkerReply = { ...reply, more: rest !== undefined };
       return moving(message, [reply.body.buffer]);
     },
-    piece: async ({ id }: { id: number }) => {
+    piece: async ({ id, spent }: PieceCall) => {
       const rest = rests.get(id);
       if (rest === undefined) throw new Error('the rest of this answer was dropped');
       Atomics.add(load, own, 1);
       try {
-        const piece = await rest.next();
+        const piece = await rest.next(spent);
         if (piece === null) rests.delete(id);
         const message: WorkerPiece = { piece, copiedBytes: rest.copiedBytes };
-        return piece === null ? message : moving(message, [piece.buffer as ArrayBuffer]);
+        return piece === null ? message : moving(message, [piece.buffer]);
       } finally {
         Atomics.sub(load, own, 1);
       }

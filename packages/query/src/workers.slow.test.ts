@@ -208,7 +208,7 @@ test('an answer of any size needs the room of its columns and a few pieces', asy
   let bytes = reply.body.length;
   const held = heldBytes(pool);
   let [most, largest] = [0, 0];
-  for (let piece = await reply.rest!.next(); piece !== null; piece = await reply.rest!.next()) {
+  for (let piece = await reply.rest!.next(null); piece !== null; piece = await reply.rest!.next(null)) {
     bytes += piece.length;
     largest = Math.max(largest, piece.length);
     most = Math.max(most, heldBytes(pool));
@@ -224,7 +224,7 @@ test('a client that goes away in the middle of an answer frees what it held', as
   const pool = start({ workers: 2 });
   const gone = new AbortController();
   const reply = await pool.query(EVERYTHING, gone.signal);
-  await reply.rest!.next();
+  await reply.rest!.next(null);
   expect(heldBytes(pool)).toBeGreaterThan(0);
   gone.abort();
   await nothingHeld(pool);

@@ -1,6 +1,7 @@
 import { labelsFromObject } from '@munjigi/model';
 import type { Result } from '@munjigi/promql';
 import { expect, test } from 'vitest';
+import { createBuffers } from './buffers.ts';
 import { joined } from './request.ts';
 import { answerPieces, copyRows, writeRows, type AnswerParts, type Writer } from './write-answer.ts';
 
@@ -41,7 +42,8 @@ async function writeAnswer(
   writers: readonly Writer[] = [],
 ): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of answerPieces(result, parts, pause, writers)) pieces.push(piece);
+  for await (const piece of answerPieces(result, parts, pause, createBuffers(1e7), writers))
+    pieces.push(piece);
   return joined(pieces);
 }
 
@@ -141,10 +143,10 @@ test.for<readonly [name: string, make: () => Result]>([
   const options = { limit: 0, warnings: [], more: () => '' };
   let moved = 0;
   const good: Writer = {
-    async write(m) {
+    async write(m, into) {
       const { rows, transfer, copiedBytes } = copyRows(m);
       moved += copiedBytes;
-      return writeRows(structuredClone(rows, { transfer }));
+      return writeRows(structuredClone(rows, { transfer }), () => into);
     },
   };
   const ended: Writer = { write: () => Promise.reject(Object.assign(new Error('gone'), { code: 'EPIPE' })) };
@@ -155,6 +157,32 @@ test.for<readonly [name: string, make: () => Result]>([
   expect(new TextDecoder().decode(shared)).toBe(new TextDecoder().decode(alone));
   expect(moved).toBeGreaterThan(0);
   await expect(writeAnswer(result, options, now, [failing])).rejects.toThrow('a bug');
+});
+
+test('answers at the same time use the same bytes, one after another', async () => {
+  const now = (): Promise<void> => Promise.resolve();
+  const options = { limit: 0, warnings: [], more: () => '' };
+  const buffers = createBuffers(1e7);
+  const results = [matrix(), samples(), matrix(), samples()];
+  const wanted = await Promise.all(results.map((r) => writeAnswer(r, options, now)));
+  const used = new Set<ArrayBuffer>();
+  const got = results.map((): Uint8Array[] => []);
+  const running = results.map((r) => answerPieces(r, options, now, buffers));
+  for (let left = running.length; left > 0;) {
+    left = 0;
+    const taken = await Promise.all(running.map((pieces) => pieces.next()));
+    for (const [i, { done, value }] of taken.entries()) {
+      if (done === true) continue;
+      left++;
+      used.add(value.buffer);
+      got[i]!.push(value.slice());
+      // Whoever writes to what was given back must not change what is still looked at.
+      value.fill(0);
+      buffers.give(value);
+    }
+  }
+  expect(got.map((pieces) => joined(pieces))).toEqual(wanted);
+  expect(used.size).toBeLessThan(got.flat().length / 2);
 });
 
 test('an empty matrix', async () => {
@@ -185,10 +213,9 @@ test('no more is made than was taken, but for what each writer has at hand', asy
     samplesRead: 0,
   };
   let total = 0;
-  const pieces = answerPieces(rows, { limit: 0, warnings: [], more: () => '' }, () => Promise.resolve(), [
-    writer,
-    writer,
-  ]);
+  const parts = { limit: 0, warnings: [], more: () => '' };
+  const now = (): Promise<void> => Promise.resolve();
+  const pieces = answerPieces(rows, parts, now, createBuffers(1e7), [writer, writer]);
   for await (const piece of pieces) {
     total += piece.length;
     taken += piece.length;

@@ -10,7 +10,8 @@ import {
   type Result,
   type VectorResult,
 } from '@munjigi/promql';
-import { joined, TRUNCATED } from './request.ts';
+import type { Buffers } from './buffers.ts';
+import { TRUNCATED } from './request.ts';
 
 /** Points of one piece: some 2 ms of work, and about 1 MB, which is on its way while the next is made. */
 const POINTS_PER_PIECE = 32_000;
@@ -22,6 +23,8 @@ const POINTS_PER_LABELS = 8;
 const POINTS_PER_HISTOGRAM = 20;
 /** A point as JSON, at most. */
 const POINT_BYTES = 64;
+/** A piece with its labels, in numbers of 17 digits. */
+const USUAL_PIECE_BYTES: number = 40 * POINTS_PER_PIECE;
 /** Pieces are put together until they are worth a message to another thread. */
 const MESSAGE_BYTES: number = 256 * 1024;
 
@@ -36,8 +39,8 @@ export interface AnswerParts {
 
 /** Another worker that writes rows. */
 export interface Writer {
-  /** The rows as JSON, separated by commas, without brackets. Rejects with code EPIPE when that worker has ended. */
-  write(rows: MatrixResult): Promise<Uint8Array>;
+  /** The rows as JSON, separated by commas, without brackets, in `into` if they fit. Rejects with code EPIPE when that worker has ended. */
+  write(rows: MatrixResult, into: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 type Pause = () => Promise<void>;
@@ -45,28 +48,42 @@ type Pause = () => Promise<void>;
 /** Takes the room that the pieces on their way need, at the most, before any is made. Throws QueryError ('memory'). */
 export function takeAnswerRoom(budget: Budget, result: Result, writers: number): void {
   const points = 'labels' in result ? weightOf(result, 0, result.labels.length) : 0;
-  // One is made by each writer, one is ready, one is on its way.
-  takeBytes(budget, POINT_BYTES * Math.min(points, POINTS_PER_PIECE * (writers + 3)));
+  // One is made by each writer, one put together, one ready, one on its way.
+  takeBytes(budget, POINT_BYTES * Math.min(points, POINTS_PER_PIECE * (writers + 4)));
 }
 
-/** The whole envelope, piece by piece. */
+/** The whole envelope, piece by piece; each belongs to who takes it. */
 export async function* answerPieces(
   result: Result,
   parts: AnswerParts,
   pause: Pause,
+  buffers: Buffers,
   writers: readonly Writer[] = [],
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const held: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of smallPieces(result, parts, pause, writers)) {
-    held.push(piece);
-    bytes += piece.length;
-    if (bytes < MESSAGE_BYTES) continue;
-    yield joined(held);
-    held.length = 0;
-    bytes = 0;
+  let held: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  let n = 0;
+  for await (const piece of smallPieces(result, parts, { pause, buffers, writers })) {
+    if (n + piece.length > held.length) {
+      const longer = buffers.take(n + piece.length);
+      longer.set(held.subarray(0, n));
+      buffers.give(held);
+      held = longer;
+    }
+    held.set(piece, n);
+    n += piece.length;
+    if (n < MESSAGE_BYTES) continue;
+    yield held.subarray(0, n);
+    held = new Uint8Array(0);
+    n = 0;
   }
-  if (bytes > 0) yield joined(held);
+  if (n > 0) yield held.subarray(0, n);
+}
+
+/** With what rows are written. */
+interface Means {
+  readonly pause: Pause;
+  readonly buffers: Buffers;
+  readonly writers: readonly Writer[];
 }
 
 const encoder = new TextEncoder();
@@ -76,11 +93,11 @@ const HEADS = {
 } as const;
 const COMMA = Uint8Array.of(0x2c);
 
+/** Each is valid until the next one is asked for. */
 async function* smallPieces(
   result: Result,
   { limit, warnings, more }: AnswerParts,
-  pause: Pause,
-  writers: readonly Writer[],
+  means: Means,
 ): AsyncGenerator<Uint8Array> {
   const count = 'labels' in result ? result.labels.length : 0;
   const truncated = limit > 0 && count > limit;
@@ -88,7 +105,7 @@ async function* smallPieces(
   yield encoder.encode('{"status":"success","data":');
   if (result.type === 'matrix' || result.type === 'vector') {
     yield encoder.encode(HEADS[result.type]);
-    yield* rowPieces(result, truncated ? limit : count, pause, writers);
+    yield* rowPieces(result, truncated ? limit : count, means);
     yield encoder.encode(']');
   }
   // Without its last brace: `more` goes inside.
@@ -104,12 +121,11 @@ async function* smallPieces(
 async function* rowPieces(
   rows: MatrixResult | VectorResult,
   count: number,
-  pause: Pause,
-  writers: readonly Writer[],
+  { pause, buffers, writers }: Means,
 ): AsyncGenerator<Uint8Array> {
   const lanes = rows.type === 'matrix' && weightOf(rows, 0, count) >= SHARE_FROM_POINTS ? writers : [];
   const runs = runsOf(rows, count);
-  const made: Promise<Uint8Array>[] = [];
+  const made: Promise<Uint8Array<ArrayBuffer>>[] = [];
   let next = 0;
   const start = (): void => {
     const run = runs.next();
@@ -118,8 +134,8 @@ async function* rowPieces(
     const lane = next++ % (1 + lanes.length);
     const piece =
       lane === 0
-        ? here(rows, run.value, pause)
-        : there(lanes[lane - 1]!, rows as MatrixResult, run.value, pause);
+        ? here(rows, run.value, pause, buffers)
+        : there(lanes[lane - 1]!, rows as MatrixResult, run.value, pause, buffers);
     // Awaited in its turn; an earlier one's error may come first.
     piece.catch(() => undefined);
     made.push(piece);
@@ -129,6 +145,7 @@ async function* rowPieces(
     const piece = await made.shift()!;
     if (!first) yield COMMA;
     yield piece;
+    buffers.give(piece);
     start();
   }
 }
@@ -172,7 +189,7 @@ function rowsOfRun(rows: MatrixResult, { from, to, of }: Run): MatrixResult {
 }
 
 /** A run's rows as JSON, without what a long row has before its first and behind its last point. */
-function cut(rows: MatrixResult, { of }: Run, written: Uint8Array): Uint8Array {
+function cut(rows: MatrixResult, { of }: Run, written: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   if (of === null || rows.grid !== null) return written;
   const empty = writeRows({ ...rows, first: Uint32Array.of(of.from, of.from) });
   return written.subarray(
@@ -181,29 +198,46 @@ function cut(rows: MatrixResult, { of }: Run, written: Uint8Array): Uint8Array {
   );
 }
 
-async function here(rows: MatrixResult | VectorResult, run: Run, pause: Pause): Promise<Uint8Array> {
+async function here(
+  rows: MatrixResult | VectorResult,
+  run: Run,
+  pause: Pause,
+  buffers: Buffers,
+): Promise<Uint8Array<ArrayBuffer>> {
   if (run.from > 0 || run.of?.opens === false) await pause();
-  if (rows.type === 'vector') return writeRows(vectorRows(rows, run.from, run.to));
+  if (rows.type === 'vector') return writeRows(vectorRows(rows, run.from, run.to), buffers.take);
   const part = rowsOfRun(rows, run);
-  return cut(part, run, writeRows(part));
+  return cut(part, run, writeRows(part, buffers.take));
 }
 
-async function there(writer: Writer, rows: MatrixResult, run: Run, pause: Pause): Promise<Uint8Array> {
+async function there(
+  writer: Writer,
+  rows: MatrixResult,
+  run: Run,
+  pause: Pause,
+  buffers: Buffers,
+): Promise<Uint8Array<ArrayBuffer>> {
   const part = rowsOfRun(rows, run);
   try {
-    return cut(part, run, await writer.write(part));
+    return cut(part, run, await writer.write(part, buffers.take(USUAL_PIECE_BYTES)));
   } catch (error) {
     if ((error as { code?: string }).code !== 'EPIPE') throw error;
-    return here(rows, run, pause);
+    return here(rows, run, pause, buffers);
   }
 }
 
 /** What ends a row behind its points. */
 const POINTS_END = ']}';
 
-/** The rows as JSON, separated by commas, without brackets. */
-export function writeRows(rows: MatrixResult | VectorResult): Uint8Array {
-  return writeResult({ ...rows, ...NOTHING }).subarray(HEADS[rows.type].length, -2);
+/** The rows as JSON, separated by commas, without brackets; written where `room` says, if it is large enough. */
+export function writeRows(
+  rows: MatrixResult | VectorResult,
+  room?: (bytes: number) => Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  return writeResult({ ...rows, ...NOTHING }, room === undefined ? {} : { room }).subarray(
+    HEADS[rows.type].length,
+    -2,
+  );
 }
 
 const NOTHING = { annotations: [], samplesRead: 0 };

@@ -242,15 +242,13 @@ async function stream(
   compressor?.on('error', () => outgoing.destroy());
   await write((chunk) => {
     if (outgoing.destroyed) return Promise.resolve(false);
-    if (into.write(chunk)) return Promise.resolve(true);
     return new Promise((resolve) => {
       const settle = (): void => {
-        into.off('drain', settle);
         outgoing.off('close', settle);
         resolve(!outgoing.destroyed);
       };
-      into.on('drain', settle);
       outgoing.on('close', settle);
+      into.write(chunk, settle);
     });
   });
   into.end();

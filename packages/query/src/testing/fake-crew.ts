@@ -4,7 +4,7 @@ import { joinPort, type Clock, type Env, type Port, type Worker } from '@munjigi
 import { nodeEnv } from '@munjigi/env/node';
 import type { QueryCall } from '../crew.ts';
 import { NO_COST, successBody, type QueryReply, type ReplyRest } from '../request.ts';
-import type { WorkerReply } from '../worker.ts';
+import type { PieceCall, WorkerReply } from '../worker.ts';
 
 interface FakeWorker {
   readonly name: string;
@@ -81,9 +81,9 @@ export function fakeCrew(): FakeCrew {
         worker.cancelled.push(id);
         worker.rests.get(id)?.drop();
       },
-      piece: async ({ id }: { id: number }) => {
+      piece: async ({ id, spent }: PieceCall) => {
         const rest = worker.rests.get(id)!;
-        const piece = await rest.next();
+        const piece = await rest.next(spent);
         return { piece, copiedBytes: rest.copiedBytes };
       },
       query: (call: QueryCall) =>
