@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startServer, type Server } from '../compat/prometheus/server.ts';
 import { nodeEnv } from '../packages/env/src/node/index.ts';
 import { which } from '../tools/peers.ts';
@@ -35,6 +36,8 @@ const HOURS = 8;
 const STEP_S = 60;
 const RUNS = 5;
 const PHASE_RUNS = 3;
+/** Before each query: the server before may still collect its garbage. */
+const PAUSE_MS = 20;
 const GOALS: readonly (readonly [workers: number, ratio: number])[] = [
   [1, 5],
   [2, 8],
@@ -214,6 +217,7 @@ async function measure(
       progress.at(row.query.name, (round + n / asked.length) / (RUNS + 1));
       const answers: Timed[] = [];
       for (const [i, port] of ports.entries()) {
+        await sleep(PAUSE_MS);
         const answer = await ask(client, port, row.path);
         row.times[i]!.push(answer.ms);
         answers.push(answer);
