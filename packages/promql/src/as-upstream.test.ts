@@ -25,6 +25,8 @@ const SERIES: readonly (readonly [labels: Record<string, string>, values: readon
   [{ __name__: 'y', a: 'z', b: '2' }, [1, 1, 1]],
   [{ __name__: 'y', b: '2' }, [2, 2, 2]],
   [{ __name__: 'early', a: 'z' }, [1, null, null]],
+  [{ __name__: 'zero', sign: '-' }, [-0, -0, 0]],
+  [{ __name__: 'zero', sign: '?' }, [0, -0, 0]],
 ];
 
 function store(): MemoryStore {
@@ -146,6 +148,17 @@ test.each<[query: string, options: PlanOptions, lines: string[]]>([
   // An offset beside a fixed time only says which samples are fetched.
   ['timestamp(x{a="z"} @ 120 offset 30s)', AT, []],
   ['timestamp(x{a="z"} @ 150 offset 10s)', AT, ['{a="z"} 120']],
+  ['timestamp(x{a="z"} @ 120 smoothed offset 30s)', AT, ['{a="z"} 120']],
+  // Zeros of both signs are equal: of a few values, equal ones stay in their order.
+  ['1 / quantile_over_time(0, zero[3m])', AT, ['{sign="-"} -Infinity', '{sign="?"} Infinity']],
+  ['1 / quantile_over_time(1, zero[3m])', AT, ['{sign="-"} Infinity', '{sign="?"} Infinity']],
+  ['1 / quantile(0, zero @ 0)', AT, ['{} -Infinity']],
+  ['1 / quantile(1, zero @ 0)', AT, ['{} Infinity']],
+  [
+    'sum by (q) (histogram_quantiles(always, "q", -0))',
+    AT,
+    ['{q="0.0"} 0', forced('1 samples from 1970-01-01T00:02:00Z to 1970-01-01T00:02:00Z', '1:33')],
+  ],
   // A parameter over a fixed time is that of the first step.
   ['topk(scalar(x{a="z"}), x @ 120)', OVER, ['x 7@0 7@1 7@2']],
   ['count_over_time(x{a="z"}[2m + 5m % 1ms])', AT, ['{a="z"} 2']],

@@ -417,6 +417,7 @@ function eachNative(
 /** A quantile as a label value: OpenMetrics' form, with a point. */
 function quantileLabel(q: number): string {
   if (!Number.isFinite(q)) return formatNumber(q);
+  if (q === 0) return '0.0';
   const text = formatNumber(q, 'g');
   return /[.e]/.test(text) ? text : `${text}.0`;
 }

@@ -349,14 +349,15 @@ class Planner {
   }
 
   /**
-   * timestamp() of a selector. Where @ fixes the time, Prometheus fetches samples for the offset and then looks without it: what both windows
-   * have in common is seen.
+   * timestamp() of a selector. Where @ fixes the time, Prometheus fetches samples for the offset (and, `smoothed`, as many behind as before) and then
+   * looks without it: what both windows have in common is seen.
    */
   #timeOfNewest(func: string, e: VectorSelector, grid: Grid): PlanNode {
     if (e.at === null) return this.#selector(func, e, this.#lookback, [], grid, 0);
     const offset = this.#offset(e.offset);
-    const range_ms = Math.max(0, this.#lookback - Math.abs(offset));
-    return this.#selector(func, e, range_ms, [], grid, 0, func, Math.max(0, offset));
+    const late = Math.max(0, offset - (e.extended === 'smoothed' ? this.#lookback : 0));
+    const range_ms = Math.max(0, this.#lookback - late - Math.max(0, -offset));
+    return this.#selector(func, e, range_ms, [], grid, 0, func, late);
   }
 
   #looksAtStarts(func: string, selector: VectorSelector): boolean {
@@ -513,9 +514,10 @@ class Planner {
       case 'start_timestamp': {
         // Known of samples as they were stored alone.
         const arg = unwrap(e.args[0]!);
-        if (arg.kind === 'vector' && this.#o.startTimestamps === true)
-          return this.#timeOfNewest('start_timestamp', arg, grid);
-        break;
+        if (arg.kind !== 'vector') break;
+        if (this.#o.startTimestamps === true) return this.#timeOfNewest('start_timestamp', arg, grid);
+        // Nothing is known of any, and what is selected is not smoothed either.
+        return this.#callNode(e.func, [this.node({ ...arg, extended: null }, grid)], grid, place);
       }
       case 'info':
         return this.#info(e, grid);

@@ -437,6 +437,10 @@ export function quantileOf(q: number, values: Float64Array, n: number): number {
   if (n === 0 || q !== q) return NaN;
   if (q < 0) return -Infinity;
   if (q > 1) return Infinity;
+  if (n <= FEW_VALUES) {
+    sortFew(values, n);
+    return quantileOfSorted(q, values, n);
+  }
   let nans = 0;
   for (let i = 0; i < n; i++) {
     if (!Number.isNaN(values[i]!)) continue;
@@ -454,6 +458,32 @@ export function quantileOf(q: number, values: Float64Array, n: number): number {
   // A NaN stays: nothing is smaller.
   for (let i = upper + 1; i < n; i++) if (values[i]! < above) above = values[i]!;
   return values[lower]! * (1 - weight) + above * weight;
+}
+
+/** So many are sorted by insertion in Go too: equal values, zeros of both signs, stay in their order. */
+const FEW_VALUES = 12;
+
+/** NaN first. */
+function sortFew(values: Float64Array, n: number): void {
+  for (let i = 1; i < n; i++) {
+    const x = values[i]!;
+    let k = i;
+    while (k > 0 && (x !== x || x < values[k - 1]!)) {
+      values[k] = values[k - 1]!;
+      k--;
+    }
+    values[k] = x;
+  }
+}
+
+function quantileOfSorted(q: number, values: Float64Array, n: number): number {
+  const rank = q * (n - 1);
+  const lower = Math.max(0, Math.floor(rank));
+  const upper = Math.min(n - 1, lower + 1);
+  const weight = rank - Math.floor(rank);
+  return weight === 0 || upper === lower
+    ? values[lower]!
+    : values[lower]! * (1 - weight) + values[upper]! * weight;
 }
 
 /** Moves values of [lo, hi) so that k holds what it would hold sorted, with nothing larger before and nothing smaller behind (Hoare). */
@@ -522,8 +552,22 @@ const quantileOverTime: WindowFunction = (s, w, args, out, present, at) => {
   }
 };
 
-/** Where x stands, or would stand, in sorting[0, size): the first place with nothing smaller. */
-function placeIn(size: number, x: number): number {
+/** Behind what is equal to it in sorting[0, size): equal ones stand in the order in which they came. */
+function putIn(size: number, x: number): number {
+  let lo = 0;
+  let hi = size;
+  while (lo < hi) {
+    const middle = (lo + hi) >> 1;
+    if (sorting[middle]! <= x) lo = middle + 1;
+    else hi = middle;
+  }
+  sorting.copyWithin(lo + 1, lo, size);
+  sorting[lo] = x;
+  return size + 1;
+}
+
+/** The first of those that are equal to x: it is the one that came first. */
+function takeOut(size: number, x: number): number {
   let lo = 0;
   let hi = size;
   while (lo < hi) {
@@ -531,19 +575,7 @@ function placeIn(size: number, x: number): number {
     if (sorting[middle]! < x) lo = middle + 1;
     else hi = middle;
   }
-  return lo;
-}
-
-function putIn(size: number, x: number): number {
-  const place = placeIn(size, x);
-  sorting.copyWithin(place + 1, place, size);
-  sorting[place] = x;
-  return size + 1;
-}
-
-function takeOut(size: number, x: number): number {
-  const place = placeIn(size, x);
-  sorting.copyWithin(place, place + 1, size);
+  sorting.copyWithin(lo, lo + 1, size);
   return size - 1;
 }
 
