@@ -468,9 +468,10 @@ function sortFew(values: Float64Array, n: number): void {
   for (let i = 1; i < n; i++) {
     const x = values[i]!;
     let k = i;
-    while (k > 0 && (x !== x || x < values[k - 1]!)) {
+    for (; k > 0 && !(values[k - 1]! <= x); k--) {
+      // A NaN stands before all that came sooner.
+      if (Number.isNaN(values[k - 1]!) && !Number.isNaN(x)) break;
       values[k] = values[k - 1]!;
-      k--;
     }
     values[k] = x;
   }
