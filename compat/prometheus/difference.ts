@@ -8,8 +8,6 @@ export interface Difference {
   readonly text: string;
   /** Numbers in the place that differ by at most this part of the larger one; Infinity where that says nothing. */
   readonly relative: number;
-  /** Zeros of both signs. */
-  readonly zeros: boolean;
   /** Time of the point, as its text; '' where that says nothing. */
   readonly t: string;
   /** Errors: equal but for the label sets that they name. */
@@ -36,7 +34,7 @@ export function differences(ours: Answer, theirs: Answer, ordered: boolean): Dif
 }
 
 function plain(kind: Difference['kind'], text: string): Difference {
-  return { kind, text, relative: Infinity, zeros: false, t: '', sameBut: false };
+  return { kind, text, relative: Infinity, t: '', sameBut: false };
 }
 
 function withoutLabels(error: string | null): string | null {
@@ -60,7 +58,6 @@ function valueDifferences(ours: Answer, theirs: Answer): Difference[] {
         found.push({
           ...plain('value', `${labels} @${t}: ours: ${x}, theirs: ${value}`),
           relative: distance(x, value),
-          zeros: Number(x) === 0 && Number(value) === 0,
           t,
         });
       own?.delete(t);

@@ -6,6 +6,7 @@ import { aggregateHistograms } from './aggregate-histogram.ts';
 import { CELL, type Budget } from './fragment.ts';
 import { isCustom, type Histogram } from './histogram/histogram.ts';
 import { printHistogram } from './histogram/print.ts';
+import { goSort } from './go-sort.ts';
 import { groupRows, type About, type Grouping } from './grouping.ts';
 import { groupLabels, setLabel } from './label-edit.ts';
 import { checkCells, executionError } from './query-error.ts';
@@ -342,21 +343,8 @@ function best(t: Table, rows: readonly number[], k: number, most: number, top: b
       siftDown(heap, 0, less);
     }
   }
-  // Insertion keeps the order of equal values, as Go's sort does for few elements.
-  return insertionSort(heap, (a, b) => less(b, a));
-}
-
-function insertionSort(list: number[], before: (a: number, b: number) => boolean): number[] {
-  if (list.length > 12) {
-    return list
-      .map((row, i) => ({ row, i }))
-      .sort((a, b) => (before(a.row, b.row) ? -1 : before(b.row, a.row) ? 1 : a.i - b.i))
-      .map(({ row }) => row);
-  }
-  for (let i = 1; i < list.length; i++)
-    for (let j = i; j > 0 && before(list[j]!, list[j - 1]!); j--)
-      [list[j], list[j - 1]] = [list[j - 1]!, list[j]!];
-  return list;
+  goSort(heap, (a, b) => less(b, a));
+  return heap;
 }
 
 function siftUp(heap: number[], from: number, less: (a: number, b: number) => boolean): void {

@@ -152,6 +152,22 @@ test.each<[query: string, options: PlanOptions, lines: string[]]>([
   // Zeros of both signs are equal: of a few values, equal ones stay in their order.
   ['1 / quantile_over_time(0, zero[3m])', AT, ['{sign="-"} -Infinity', '{sign="?"} Infinity']],
   ['1 / quantile_over_time(1, zero[3m])', AT, ['{sign="-"} Infinity', '{sign="?"} Infinity']],
+  // Of NaN and infinity the larger one is infinity.
+  [
+    'quantile(time() / (time() - 60) * (time() / time()), y)',
+    FIRST_TWO,
+    [
+      '{} NaN@0 Infinity@1',
+      'PromQL warning: quantile value should be between 0 and 1, got NaN (1:10)',
+      'PromQL warning: quantile value should be between 0 and 1, got +Inf (1:10)',
+    ],
+  ],
+  // @ start() and @ end() are not settled in a parameter.
+  [
+    'quantile(scalar(early @ start()), y)',
+    FIRST_TWO,
+    ['{} 2@0 NaN@1', 'PromQL warning: quantile value should be between 0 and 1, got NaN (1:10)'],
+  ],
   ['1 / quantile(0, zero @ 0)', AT, ['{} -Infinity']],
   ['1 / quantile(1, zero @ 0)', AT, ['{} Infinity']],
   [

@@ -385,7 +385,7 @@ class Execution {
   /** Of an aggregation's quantiles only the extremes are told. */
   #checkQuantileRange(q: Scalar, place: string): void {
     const { most, least } = extremes(q.values);
-    if (Number.isNaN(most)) this.#remarks.push(invalidQuantile(NaN, place));
+    if (q.values.includes(NaN)) this.#remarks.push(invalidQuantile(NaN, place));
     if (most > 1) this.#remarks.push(invalidQuantile(most, place));
     if (least < 0) this.#remarks.push(invalidQuantile(least, place));
   }
@@ -777,8 +777,12 @@ class Execution {
 }
 
 /** Largest and smallest of a scalar's values; both NaN where one value is. */
+/** NaN where there is one, but for an infinity on that side: Go's Max and Min. */
 function extremes(values: Float64Array): { most: number; least: number } {
-  return { most: values.reduce((a, b) => Math.max(a, b)), least: values.reduce((a, b) => Math.min(a, b)) };
+  return {
+    most: values.includes(Infinity) ? Infinity : values.reduce((a, b) => Math.max(a, b)),
+    least: values.includes(-Infinity) ? -Infinity : values.reduce((a, b) => Math.min(a, b)),
+  };
 }
 
 /** Histograms of a row at the steps where it has anything. */

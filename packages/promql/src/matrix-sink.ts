@@ -3,7 +3,7 @@ import type { Column, Labels } from '@munjigi/model';
 import { noHistograms, type Budget, type Fragment, type FragmentPartial, type Remark } from './fragment.ts';
 import { histogramSize, type Histogram } from './histogram/histogram.ts';
 import { extendSamples } from './extended-window.ts';
-import { isHistogramAt, samplesOfColumn } from './mixed-samples.ts';
+import { isHistogramAt, jumpsOf, samplesOfColumn } from './mixed-samples.ts';
 import { executionError, takeCells } from './query-error.ts';
 import type { SeriesLabels } from './series-labels.ts';
 import { LABEL_BYTES, windowsOf, type Added, type Sink } from './sink.ts';
@@ -41,8 +41,9 @@ export class MatrixSink implements Sink {
   }
 
   addMixed(c: Column, labels: SeriesLabels, i: number): Added {
-    const { extended, statsOnly } = this.#f;
-    const s = samplesOfColumn(c, statsOnly === true, this.#f.startTimestamps === true);
+    const { extended, statsOnly, range_ms } = this.#f;
+    const jumps = statsOnly === true ? jumpsOf(c, windowsOf(this.#f), range_ms) : null;
+    const s = samplesOfColumn(c, jumps, this.#f.startTimestamps === true);
     if (s.histogramsBefore[s.n] === 0) {
       const { n, t, v, bits, st } = s.floats;
       return this.add({ ...c, n, t, v, bits, st, h: null, kind: null }, labels, i) ? 'floats' : 'nothing';

@@ -3,7 +3,7 @@ import { isStale, KIND, RESET_HINT, SCHEMA_CUSTOM, type Column, type HistogramCo
 import { fromColumns, isStaleRow } from './histogram/columns.ts';
 import { EMPTY_HISTOGRAM, type Histogram } from './histogram/histogram.ts';
 import { detectReset } from './histogram/resets.ts';
-import type { Samples } from './window.ts';
+import type { Samples, Windows } from './window.ts';
 
 /** Samples in time order without staleness marks. Sample i is a histogram where histogramsBefore[i + 1] > histogramsBefore[i]. */
 export interface MixedSamples {
@@ -31,18 +31,39 @@ export function isMark(c: Column, i: number): boolean {
   return isStale(c.bits, i);
 }
 
-/** Histograms of a column by sample; each is made once. `statsOnly`: with count and sum alone. */
-export function histogramsOf(c: Column, statsOnly: boolean): (i: number) => Histogram {
+/**
+ * Which samples of a column are the first after a jump, as bytes: where a window begins behind all that was seen for the one before, Prometheus jumps
+ * to its first sample. `reach_ms`: how long before its end that is looked for.
+ */
+export function jumpsOf(c: Column, w: Windows, reach_ms: number): Uint8Array {
+  const jumps = new Uint8Array(c.n);
+  let at = 0;
+  let seen = -Infinity;
+  for (let k = 0; k < w.steps && at < c.n; k++) {
+    const end = w.start_ms + k * w.step_ms;
+    if (end - reach_ms > seen) {
+      while (at < c.n && c.t[at]! < end - reach_ms) at++;
+      if (at < c.n) jumps[at] = 1;
+    }
+    while (at < c.n && c.t[at]! < end) at++;
+    seen = c.t[Math.min(at, c.n - 1)]!;
+  }
+  return jumps;
+}
+
+/** Histograms of a column by sample; each is made once. `jumps`: with count and sum alone, read with these jumps (see `jumpsOf`). */
+export function histogramsOf(c: Column, jumps: Uint8Array | null): (i: number) => Histogram {
   const h = c.h!;
   const made: (Histogram | undefined)[] = [];
-  const make = statsOnly
-    ? (i: number): Histogram => stats(c, i)
-    : (i: number): Histogram => fromColumns(h, i);
+  const make =
+    jumps === null
+      ? (i: number): Histogram => fromColumns(h, i)
+      : (i: number): Histogram => stats(c, i, jumps);
   return (i) => (made[i] ??= make(i));
 }
 
 /** A histogram without its buckets. Whether it was reset is found out while there are buckets to look at. */
-function stats(c: Column, i: number): Histogram {
+function stats(c: Column, i: number, jumps: Uint8Array): Histogram {
   const h = c.h!;
   return {
     ...EMPTY_HISTOGRAM,
@@ -50,21 +71,25 @@ function stats(c: Column, i: number): Histogram {
     bounds: h.schema[i] === SCHEMA_CUSTOM ? NO_BOUNDS : null,
     count: h.count[i]!,
     sum: h.sum[i]!,
-    resetHint: h.resetHint[i] === RESET_HINT.unknown ? hintBySight(c, h, i) : h.resetHint[i]!,
+    resetHint: h.resetHint[i] === RESET_HINT.unknown ? hintBySight(c, h, i, jumps) : h.resetHint[i]!,
   };
 }
 
 const NO_BOUNDS = new Float64Array(0);
 
-function hintBySight(c: Column, h: HistogramColumns, i: number): number {
-  let before = i - 1;
-  while (before >= 0 && (c.kind![before] === KIND.float || isMark(c, before))) before--;
-  if (before < 0) return RESET_HINT.unknown;
-  return detectReset(fromColumns(h, i), fromColumns(h, before)) ? RESET_HINT.reset : RESET_HINT.notReset;
+/** What was seen since the last jump tells, no matter whether it lies in the window. */
+function hintBySight(c: Column, h: HistogramColumns, i: number, jumps: Uint8Array): number {
+  let before = i;
+  while (before > 0 && jumps[before] === 0) {
+    before--;
+    if (c.kind![before] === KIND.float || isMark(c, before)) continue;
+    return detectReset(fromColumns(h, i), fromColumns(h, before)) ? RESET_HINT.reset : RESET_HINT.notReset;
+  }
+  return RESET_HINT.unknown;
 }
 
-/** A column's samples without its marks. */
-export function samplesOfColumn(c: Column, statsOnly: boolean, withStarts: boolean): MixedSamples {
+/** A column's samples without its marks. `jumps`: of its histograms count and sum alone (see `histogramsOf`). */
+export function samplesOfColumn(c: Column, jumps: Uint8Array | null, withStarts: boolean): MixedSamples {
   const rows = new Uint32Array(c.n);
   let n = 0;
   for (let i = 0; i < c.n; i++) if (!isMark(c, i)) rows[n++] = i;
@@ -79,7 +104,7 @@ export function samplesOfColumn(c: Column, statsOnly: boolean, withStarts: boole
     if (st !== null) st[i] = c.st![row]!;
     histogramsBefore[i + 1] = histogramsBefore[i]! + (c.kind === null || c.kind[row] === KIND.float ? 0 : 1);
   }
-  const histogram = c.h === null ? noHistogram : histogramsOf(c, statsOnly);
+  const histogram = c.h === null ? noHistogram : histogramsOf(c, jumps);
   return withFloats({ n, t, v, st, histogramsBefore, histogram: (i) => histogram(rows[i]!) });
 }
 

@@ -24,7 +24,7 @@ import {
   withFirst,
   type Whereabouts,
 } from './histogram-rate.ts';
-import { histogramsOf, isHistogramAt, isMark, type MixedSamples } from './mixed-samples.ts';
+import { histogramsOf, jumpsOf, isHistogramAt, isMark, type MixedSamples } from './mixed-samples.ts';
 import { beganAnew, startOf, startsOverlap } from './start-time.ts';
 import { checkFactors, WINDOW_FUNCTIONS, type Windows } from './window.ts';
 
@@ -303,7 +303,8 @@ function smoothedAt(s: MixedSamples, w: Window, next: number, time: number, abou
 
 /** The newest sample in the look-back: its value or histogram (`last`), or its time (`timestamp`) or start (`start_timestamp`) in seconds. */
 export function lastMixed(func: string, c: Column, w: Windows, statsOnly: boolean, row: Row): void {
-  const histogram = c.h === null ? null : histogramsOf(c, statsOnly);
+  const jumps = statsOnly ? jumpsOf(c, w, w.range_ms - 1) : null;
+  const histogram = c.h === null ? null : histogramsOf(c, jumps);
   let hi = 0;
   for (let k = 0; k < w.steps; k++) {
     const end = w.start_ms + k * w.step_ms;

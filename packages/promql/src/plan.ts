@@ -28,6 +28,7 @@ import type { FragmentNode, PlanNode } from './plan-node.ts';
 import { placeOf } from './position.ts';
 import { infoReferences } from './info-reference.ts';
 import { executionError } from './query-error.ts';
+import { unsettled } from './unsettled.ts';
 
 export interface PlanOptions {
   /** Evaluation times. An instant query has start = end and step 0. */
@@ -582,7 +583,7 @@ class Planner {
   #aggregate(e: Aggregate, grid: Grid): PlanNode {
     const place = this.#place(e);
     const input = this.node(e.expr, grid);
-    const param = e.param === null ? null : this.node(e.param, grid);
+    const param = e.param === null ? null : this.node(unsettled(e.param), grid);
     if (FUSABLE.has(e.op)) {
       const op = e.op as FragmentAggregate['op'];
       const fused = this.#fuse(input, { op, without: e.without, labels: [...new Set(e.grouping)].sort() });

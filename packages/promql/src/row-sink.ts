@@ -113,6 +113,6 @@ export class RowSink implements Sink {
 
 /** Whether any sample is a histogram that marks no end. */
 function hasHistogram(c: Column): boolean {
-  const s = samplesOfColumn(c, true, false);
+  const s = samplesOfColumn(c, null, false);
   return s.histogramsBefore[s.n]! > 0;
 }

@@ -2,7 +2,7 @@
 import type { Column } from '@munjigi/model';
 import { CELL, type Fragment, type FragmentPartial, type Remark } from './fragment.ts';
 import type { Whereabouts } from './histogram-rate.ts';
-import { samplesOfColumn } from './mixed-samples.ts';
+import { jumpsOf, samplesOfColumn } from './mixed-samples.ts';
 import { lastMixed, mixedExtendedWindow, mixedWindow, type Row } from './mixed-window.ts';
 import type { SeriesLabels } from './series-labels.ts';
 import type { Windows } from './window.ts';
@@ -35,7 +35,8 @@ export function fillMixed(f: Fragment, windows: Windows, c: Column, row: Row, ab
     lastMixed(f.func, c, windows, statsOnly, row);
     return;
   }
-  const samples = samplesOfColumn(c, statsOnly, f.startTimestamps === true);
+  const jumps = statsOnly ? jumpsOf(c, windows, f.range_ms + (windows.lookback_ms ?? 0)) : null;
+  const samples = samplesOfColumn(c, jumps, f.startTimestamps === true);
   if (samples.n === 0) return;
   if (f.extended === undefined) mixedWindow(f.func, samples, windows, f.args, row, about);
   else mixedExtendedWindow(f, samples, windows, row, about);

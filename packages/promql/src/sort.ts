@@ -1,39 +1,30 @@
 // The order of an instant query's rows: by value or by labels.
 import { compareLabels, compareText, labelValue } from '@munjigi/model';
+import { goSort } from './go-sort.ts';
 import { rowsPresent, type Table } from './table.ts';
 
 /** Rows that are present in the order of sort, sort_desc, sort_by_label or sort_by_label_desc. */
 export function sortRows(t: Table, func: string, labels: readonly string[]): number[] {
   const rows = rowsPresent(t);
   if (func === 'sort' || func === 'sort_desc') {
-    const sign = func === 'sort' ? 1 : -1;
+    const rising = func === 'sort';
     // NaN comes last both ways.
-    return rows.sort((a, b) => {
+    goSort(rows, (a, b) => {
       const x = t.values[a]!;
       const y = t.values[b]!;
-      if (x !== x || y !== y) return x !== x && y !== y ? 0 : x !== x ? 1 : -1;
-      return x < y ? -sign : x > y ? sign : 0;
+      return y !== y || (rising ? x < y : x > y);
     });
+    return rows;
   }
   const sign = func === 'sort_by_label' ? 1 : -1;
-  return sorted(rows, (a, b) => {
+  goSort(rows, (a, b) => {
     for (const name of labels) {
       const x = labelValue(t.labels[a]!, name);
       const y = labelValue(t.labels[b]!, name);
-      if (x !== y) return precedes(x, y) ? -sign : sign;
+      if (x !== y) return precedes(x, y) === sign > 0;
     }
-    return sign * compareLabels(t.labels[a]!, t.labels[b]!);
+    return sign * compareLabels(t.labels[a]!, t.labels[b]!) < 0;
   });
-}
-
-/** Up to so many elements Go's sort inserts one after another: where comparisons contradict each other that decides. */
-const INSERTED = 12;
-
-function sorted(rows: number[], compare: (a: number, b: number) => number): number[] {
-  if (rows.length > INSERTED) return rows.sort(compare);
-  for (let i = 1; i < rows.length; i++)
-    for (let j = i; j > 0 && compare(rows[j]!, rows[j - 1]!) < 0; j--)
-      [rows[j], rows[j - 1]] = [rows[j - 1]!, rows[j]!];
   return rows;
 }
 

@@ -1,5 +1,6 @@
 // Functions of a window, each a loop that slides over one series' columns and fills one row of cells. Nothing is allocated per step.
 import { isStale } from '@munjigi/model';
+import { goSort } from './go-sort.ts';
 import { executionError } from './query-error.ts';
 import { extrapolatedInKernel, lastInKernel, mayHaveMarks, summedInKernel } from './window-kernel.ts';
 
@@ -437,8 +438,8 @@ export function quantileOf(q: number, values: Float64Array, n: number): number {
   if (n === 0 || q !== q) return NaN;
   if (q < 0) return -Infinity;
   if (q > 1) return Infinity;
-  if (n <= FEW_VALUES) {
-    sortFew(values, n);
+  if (hasZerosOfBothSigns(values, n)) {
+    sortAsGo(values, n);
     return quantileOfSorted(q, values, n);
   }
   let nans = 0;
@@ -460,21 +461,18 @@ export function quantileOf(q: number, values: Float64Array, n: number): number {
   return values[lower]! * (1 - weight) + above * weight;
 }
 
-/** So many are sorted by insertion in Go too: equal values, zeros of both signs, stay in their order. */
-const FEW_VALUES = 12;
+/** They are equal: which of them a quantile picks depends on how they were sorted. */
+function hasZerosOfBothSigns(values: Float64Array, n: number): boolean {
+  let seen = 0;
+  for (let i = 0; i < n; i++) if (values[i] === 0) seen |= 1 / values[i]! > 0 ? 1 : 2;
+  return seen === 3;
+}
 
-/** NaN first. */
-function sortFew(values: Float64Array, n: number): void {
-  for (let i = 1; i < n; i++) {
-    const x = values[i]!;
-    let k = i;
-    for (; k > 0 && !(values[k - 1]! <= x); k--) {
-      // A NaN stands before all that came sooner.
-      if (Number.isNaN(values[k - 1]!) && !Number.isNaN(x)) break;
-      values[k] = values[k - 1]!;
-    }
-    values[k] = x;
-  }
+/** Values [0, n), NaN first. */
+function sortAsGo(values: Float64Array, n: number): void {
+  const sorted = Array.from(values.subarray(0, n));
+  goSort(sorted, (a, b) => a !== a || a < b);
+  values.set(sorted);
 }
 
 function quantileOfSorted(q: number, values: Float64Array, n: number): number {
@@ -548,27 +546,16 @@ const quantileOverTime: WindowFunction = (s, w, args, out, present, at) => {
       else size = putIn(size, v[hi]!);
     }
     if (hi === lo) continue;
-    out[at + k] = sortedQuantile(argAt(args, 0, k), size, nans);
+    const q = argAt(args, 0, k);
+    const value = sortedQuantile(q, size, nans);
+    out[at + k] =
+      value === 0 && hasZerosOfBothSigns(sorting, size) ? quantileOf(q, v.slice(lo, hi), hi - lo) : value;
     present[at + k] = 1;
   }
 };
 
-/** Behind what is equal to it in sorting[0, size): equal ones stand in the order in which they came. */
-function putIn(size: number, x: number): number {
-  let lo = 0;
-  let hi = size;
-  while (lo < hi) {
-    const middle = (lo + hi) >> 1;
-    if (sorting[middle]! <= x) lo = middle + 1;
-    else hi = middle;
-  }
-  sorting.copyWithin(lo + 1, lo, size);
-  sorting[lo] = x;
-  return size + 1;
-}
-
-/** The first of those that are equal to x: it is the one that came first. */
-function takeOut(size: number, x: number): number {
+/** Where x stands, or would stand, in sorting[0, size): the first place with nothing smaller. */
+function placeIn(size: number, x: number): number {
   let lo = 0;
   let hi = size;
   while (lo < hi) {
@@ -576,7 +563,21 @@ function takeOut(size: number, x: number): number {
     if (sorting[middle]! < x) lo = middle + 1;
     else hi = middle;
   }
-  sorting.copyWithin(lo, lo + 1, size);
+  return lo;
+}
+
+/** Zeros of both signs may change places: their signs are counted, not their order. */
+function putIn(size: number, x: number): number {
+  const place = placeIn(size, x);
+  sorting.copyWithin(place + 1, place, size);
+  sorting[place] = x;
+  return size + 1;
+}
+
+function takeOut(size: number, x: number): number {
+  let place = placeIn(size, x);
+  while (!Object.is(sorting[place], x)) place++;
+  sorting.copyWithin(place, place + 1, size);
   return size - 1;
 }
 
