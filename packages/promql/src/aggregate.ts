@@ -279,7 +279,7 @@ export function aggregateSelect(
     const p = scalarAt(param, k);
     const most = Math.min(Math.trunc(p), t.labels.length);
     for (const rows of members) {
-      const there = rows.filter((row) => t.present[row * steps + k] !== CELL.absent);
+      const there = presentAt(t, rows, k);
       const chosen =
         op === 'limit_ratio'
           ? there.filter((row) => inRatio(offsets[row]!, Math.max(-1, Math.min(1, p))))
@@ -294,6 +294,13 @@ export function aggregateSelect(
     }
   }
   return { table: { ...t, present: keep }, order };
+}
+
+function presentAt({ present, steps }: Table, rows: readonly number[], k: number): number[] {
+  const there: number[] = [];
+  for (let i = 0; i < rows.length; i++)
+    if (present[rows[i]! * steps + k] !== CELL.absent) there.push(rows[i]!);
+  return there;
 }
 
 function checkParameter(op: SelectOp, param: Scalar): void {
@@ -322,7 +329,8 @@ function heaped(t: Table, rows: number[]): void {
 
 /** The `most` best rows, best first. A heap of the size of the answer, moved as Go's container/heap does, so that ties fall as there. */
 function best(t: Table, rows: readonly number[], k: number, most: number, top: boolean): number[] {
-  const value = (row: number): number => t.values[row * t.steps + k]!;
+  const { values, steps } = t;
+  const value = (row: number): number => values[row * steps + k]!;
   /** Whether a stands above b in the heap: the worst is on top; NaN is worst. */
   const less = (a: number, b: number): boolean => {
     const x = value(a);
