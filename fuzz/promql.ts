@@ -192,7 +192,7 @@ async function judge(expr: Expr, question: Question, both: Both, tally: Tally): 
     else if (ours.rows.length > 0) tally.filled++;
     return null;
   }
-  const left = await withoutUnsteady(found, expr, question, theirs, both.reference);
+  const left = await withoutUnsteady(found, expr, question, ours, theirs, both.reference);
   if (left.length === 0) {
     tally.unsteady++;
     return null;
@@ -205,7 +205,7 @@ async function judge(expr: Expr, question: Question, both: Both, tally: Tally): 
     const still = differences(mine, reply, isOrdered(expr, q));
     return (
       still.some((d) => d.kind === kind) &&
-      (await withoutUnsteady(still, expr, q, reply, both.reference)).some((d) => d.kind === kind)
+      (await withoutUnsteady(still, expr, q, mine, reply, both.reference)).some((d) => d.kind === kind)
     );
   });
   const sort =
@@ -221,6 +221,7 @@ async function withoutUnsteady(
   found: readonly Difference[],
   expr: Expr,
   q: Question,
+  ours: Answer,
   theirs: Answer,
   reference: Reference,
 ): Promise<readonly Difference[]> {
@@ -229,7 +230,7 @@ async function withoutUnsteady(
   const digits = found.every(({ relative }) => relative <= LAST_DIGITS);
   for (const order of digits ? ORDERS : ORDERS.slice(0, FEW)) {
     others.push(await reference.ask(q, order));
-    left = unexplained(found, theirs, others, isOrdered(expr, q));
+    left = unexplained(found, ours, theirs, others, isOrdered(expr, q));
     if (left.length === 0) break;
   }
   return left;
@@ -238,7 +239,7 @@ async function withoutUnsteady(
 /** The same order again, as the reference keeps some of its rows in maps, and others, several times over: last digits change rarely. */
 const ORDERS: readonly number[] = Array.from({ length: 60 }, (_, i) => i % 3);
 /** As many are enough for what does not concern last digits. */
-const FEW = 6;
+const FEW = 24;
 /** Those of variances of large numbers are not the last ones. */
 const LAST_DIGITS = 1e-6;
 

@@ -126,6 +126,7 @@ function annotationDifferences(ours: Answer, theirs: Answer): Difference[] {
  */
 export function unexplained(
   found: readonly Difference[],
+  ours: Answer,
   theirs: Answer,
   others: readonly Answer[],
   ordered: boolean,
@@ -142,8 +143,8 @@ export function unexplained(
       case 'series':
         return !times.has(d.t);
       case 'error':
-        // Which of several duplicates is named may change, nothing else.
-        return !others.some(({ error }) => error !== theirs.error) || !d.sameBut;
+        // It gives our error too; or others that differ, as ours does, in which of several duplicates they name.
+        return !others.some(({ error }) => error === ours.error || (error !== theirs.error && d.sameBut));
       case 'order':
       case 'annotation':
       case 'type':

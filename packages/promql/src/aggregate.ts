@@ -10,7 +10,7 @@ import { goSort } from './go-sort.ts';
 import { groupRows, type About, type Grouping } from './grouping.ts';
 import { groupLabels, setLabel } from './label-edit.ts';
 import { checkCells, executionError } from './query-error.ts';
-import { floatsOnly, histogramAt, newTable, scalarAt, type Scalar, type Table } from './table.ts';
+import { floatsOnly, histogramAt, newTable, scalarAt, type Scalar, type Table, hasCells } from './table.ts';
 import { quantileOf } from './window.ts';
 import { hashRatio } from './label-hash.ts';
 
@@ -34,7 +34,7 @@ export function aggregateSimple(b: Budget, op: AggregateOp, table: Table, g: Gro
   const add = ADDERS[op]!;
   for (let row = 0; row < t.labels.length; row++) {
     const group = groups.of[row]!;
-    if (t.drops[row] === 1) out.drops[group] = 1;
+    if (t.drops[row] === 1 && hasCells(t, row)) out.drops[group] = 1;
     for (let k = 0; k < steps; k++) {
       const from = row * steps + k;
       if (t.present[from] === 1) add(state, group * steps + k, t.values[from]!);
@@ -161,7 +161,7 @@ export function aggregateQuantile(b: Budget, table: Table, phi: Scalar, g: Group
   const members: number[][] = groups.labels.map(() => []);
   groups.of.forEach((group, row) => {
     members[group]!.push(row);
-    if (t.drops[row] === 1) out.drops[group] = 1;
+    if (t.drops[row] === 1 && hasCells(t, row)) out.drops[group] = 1;
   });
   const most = members.reduce((m, rows) => Math.max(m, rows.length), 0);
   /** Of step j: cells from j * most on. */

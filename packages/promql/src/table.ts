@@ -200,14 +200,14 @@ export function pickRows(t: Table, rows: readonly number[]): Table {
 /** Rows that have at least one cell. */
 export function rowsPresent(t: Table): number[] {
   const rows: number[] = [];
-  for (let row = 0; row < t.labels.length; row++) {
-    for (let k = row * t.steps; k < (row + 1) * t.steps; k++) {
-      if (t.present[k] === 0) continue;
-      rows.push(row);
-      break;
-    }
-  }
+  for (let row = 0; row < t.labels.length; row++) if (hasCells(t, row)) rows.push(row);
   return rows;
+}
+
+/** Whether anything stands in a row. */
+export function hasCells({ present, steps }: Table, row: number): boolean {
+  for (let k = row * steps; k < (row + 1) * steps; k++) if (present[k] !== CELL.absent) return true;
+  return false;
 }
 
 /** Whether each list of labels comes behind the one before: then they are in order, and no two are equal. */

@@ -402,7 +402,8 @@ const deriv: OfWindow = (t, v, lo, hi) => {
 
 /** Arguments: seconds ahead, and how far the evaluation time lies after the window's end, in ms. */
 const predictLinear: OfWindow = (t, v, lo, hi, args, k, end) => {
-  linearRegression(t, v, lo, hi, end + argAt(args, 1, k));
+  // Whole milliseconds: behind @ the argument comes from seconds.
+  linearRegression(t, v, lo, hi, Math.round(end + argAt(args, 1, k)));
   return line.slope * argAt(args, 0, k) + line.intercept;
 };
 
