@@ -153,9 +153,9 @@ test.each<[query: string, options: PlanOptions, lines: string[]]>([
   ['1 / quantile_over_time(0, zero[3m])', AT, ['{sign="-"} -Infinity', '{sign="?"} Infinity']],
   ['1 / quantile_over_time(1, zero[3m])', AT, ['{sign="-"} Infinity', '{sign="?"} Infinity']],
   [
-    'predict_linear(x{a="z"}[5m:1m] @ 120.5, 60)',
-    { ...AT, start_ms: 100_000_286, end_ms: 100_000_286 },
-    ['{a="z"} 1668.6714342163675'],
+    'predict_linear(x{a="z"}[5m:1m] @ 120.87, 60)',
+    { ...AT, start_ms: 1_700_009_878_286, end_ms: 1_700_009_878_286 },
+    ['{a="z"} 24902490.451455075'],
   ],
   // Series of which nothing is left do not say that the name is to be dropped.
   ['sum by (__name__) (x or max_over_time(x[1m]))', LATE, ['x 6@0 8@1 10@2']],
